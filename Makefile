@@ -1,0 +1,62 @@
+# minivmm: make (builds ./minivmm), make demo, make test, make check, make install. README.md explains the rest.
+# Sources are found by wildcard, so a new file needs no edit here.
+
+O ?= build
+ARCH ?= x86
+PREFIX ?= /usr/local
+CC ?= gcc
+VERSION := 0.1
+
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wcast-qual -Wstrict-prototypes -Wmissing-prototypes \
+	-Wvla -Wformat=2 -Wimplicit-fallthrough $(if $(WERROR),-Werror)
+OPTIMIZE := $(if $(SAN),-O1 -g -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all,-O2 -g)
+override CFLAGS += -std=gnu11 $(OPTIMIZE) $(WARNINGS) -pthread -ffunction-sections -fdata-sections -MMD -MP
+override CPPFLAGS += -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DMINIVMM_VERSION='"$(VERSION)"'
+override LDFLAGS += -pthread -Wl,--gc-sections $(if $(SAN),-fsanitize=$(SAN))
+
+Q := $(if $(V),,@)
+
+sources := $(wildcard vmm/*.c vmm/arch/$(ARCH)/*.c devices/*.c devices/backend/*.c virtio/*.c)
+objects := $(sources:%.c=$(O)/%.o)
+library := $(filter-out $(O)/vmm/main.o,$(objects))
+tests := $(wildcard tests/vmm/test_*.c tests/devices/test_*.c tests/virtio/test_*.c)
+test_programs := $(tests:%.c=$(O)/%)
+fakes := $(patsubst %.c,$(O)/%.o,$(wildcard tests/fake/*.c))
+
+all: $(O)/minivmm guest
+ifeq ($(O),build)
+all: minivmm
+minivmm: $(O)/minivmm
+	$(Q)ln -sf $(O)/minivmm $@
+endif
+
+$(O)/minivmm: $(objects)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(O)/%.o: %.c
+	@echo "  CC      $<"
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+# All objects but main() are one archive that every unit test links: a test takes what it needs.
+$(O)/libminivmm.a: $(library)
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+
+$(test_programs): $(O)/%: $(O)/%.o $(fakes) $(O)/libminivmm.a
+	@echo "  LD      $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka
+
+test: $(test_programs)
+	$(Q)tests/run-unit $(test_programs)
+
+-include $(wildcard guest/guest.mk)
+
+clean:
+	rm -rf $(O) minivmm
+
+.PHONY: all test check soak demo install clean guest
+.SECONDARY:
+
+-include $(objects:.o=.d) $(tests:%.c=$(O)/%.d) $(fakes:.o=.d)
