@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vmm/log.h"
 #include "vmm/memory.h"
 
 enum { BUS_MAX_REGIONS = 256 };
@@ -57,6 +58,7 @@ struct bus {
 		*regions[BUS_MAX_REGIONS]; /* constant after start; by order of bus_add() */
 	unsigned int nregions;		   /* constant after start */
 	pthread_mutex_t lock;		   /* guards changes of base and all ioeventfds */
+	struct log_once overlap;	   /* a move that failed is told once */
 	const struct guest_memory *ram; /* borrowed; NULL for ports: regions must not overlap it */
 	/* Tells KVM: set by vm.c, NULL in tests. 0 or -errno. */
 	int (*ioeventfd)(struct bus *bus, const struct ioeventfd *event, uint64_t address,

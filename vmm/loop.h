@@ -9,10 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct epoll_event;
 struct loop_call;
 
-/* ready() runs on the loop's thread, never twice at once. Embed it; level-triggered epoll events.
- */
+/* ready() runs on the loop's thread, never twice at once; events are epoll's. Embed it. */
 struct loop_source {
 	int fd; /* borrowed */
 	void (*ready)(struct loop_source *source, uint32_t events);
@@ -28,53 +28,60 @@ struct loop_timer {
 
 struct loop {
 	int epoll_fd;		 /* owned */
-	struct loop_source wake; /* an eventfd, owned: calls and stop */
+	struct loop_source wake; /* an eventfd, owned: for calls and stop */
 	pthread_mutex_t lock;	 /* guards the next four */
 	pthread_cond_t done;
 	struct loop_call *calls; /* waiting to be run, oldest first */
 	struct loop_call **calls_end;
 	bool stopping;
-	pthread_t thread; /* who runs the loop; constant after loop_bind() */
-	bool bound;
-	bool own_thread; /* loop_start() made it */
+	pthread_t thread; /* who runs the loop; changes only while nobody else knows it */
+	bool own_thread;  /* loop_start() made it */
+	bool initialised;
+	struct epoll_event *fetched; /* loop thread: this round's events */
+	unsigned int nfetched;	     /* loop thread */
 };
 
-int loop_init(struct loop *loop); /* 0 or -errno; the calling thread is taken for the loop's own */
-void loop_destroy(struct loop *loop); /* accepts a zeroed struct; stops its own thread first */
+/* 0 or -errno. The calling thread is the loop's own until loop_start(). */
+int loop_init(struct loop *loop);
+/* Accepts a zeroed struct; ends and joins the loop's own thread first. */
+void loop_destroy(struct loop *loop);
 
 /* Waits for events (EPOLLIN, EPOLLOUT) on source->fd. Loop's thread, or before it runs. 0 or
  * -errno. */
 int loop_add(struct loop *loop, struct loop_source *source, uint32_t events);
-int loop_modify(struct loop *loop, struct loop_source *source,
-		uint32_t events); /* 0: none for now */
+/* Changes what is waited for; 0 waits for nothing but errors. Loop's thread. 0 or -errno. */
+int loop_modify(struct loop *loop, struct loop_source *source, uint32_t events);
 /* After it ready() is not called again, not even for events already fetched. Loop's thread; twice
  * is fine. */
 void loop_remove(struct loop *loop, struct loop_source *source);
 
-int loop_timer_init(struct loop *loop,
-		    struct loop_timer *timer); /* fired must be set before; 0 or -errno */
-void loop_timer_set(struct loop_timer *timer, uint64_t delay_ns,
-		    uint64_t period_ns);			      /* any thread; 0, 0 disarms */
-void loop_timer_destroy(struct loop *loop, struct loop_timer *timer); /* accepts a zeroed struct */
+/* fired must be set before. 0 or -errno. */
+int loop_timer_init(struct loop *loop, struct loop_timer *timer);
+/* Any thread. A period of 0 fires once; 0 and 0 disarms. */
+void loop_timer_set(struct loop_timer *timer, uint64_t delay_ns, uint64_t period_ns);
+/* Accepts a zeroed struct. Loop's thread. */
+void loop_timer_destroy(struct loop *loop, struct loop_timer *timer);
 
 /* Runs until loop_stop(), serving calls until the last. 0, or epoll's -errno. */
 int loop_run(struct loop *loop);
-void loop_stop(
-	struct loop *loop); /* any thread, also before loop_run(): that then returns at once */
+/* Any thread, also before loop_run(): that then returns at once. */
+void loop_stop(struct loop *loop);
 
-/* Serves what is there without waiting; for a thread that waits for others who may be in
+/* Serves waiting calls; for the loop's thread while it waits for threads that may be in
  * loop_call(). */
 void loop_serve_calls(struct loop *loop);
 
 /*
- * Runs fn(arg) on the loop's thread and returns when it has returned. Called there, it just calls.
- * No lock may be held. A loop that is not running serves calls at its next loop_run() or
+ * Runs fn(arg) on the loop's thread and returns when it has returned; called there, it just calls.
+ * No lock may be held. A loop that does not run serves calls at its next loop_run() or
  * loop_serve_calls().
  */
 void loop_call(struct loop *loop, void (*fn)(void *arg), void *arg);
 
-bool loop_is_current(const struct loop *loop); /* is this the loop's thread? For asserts */
+/* Is this the loop's thread? For asserts. */
+bool loop_is_current(const struct loop *loop);
 
-int loop_start(struct loop *loop, const char *name); /* gives it a thread of its own; 0 or -errno */
+/* Gives the loop a thread of its own, which runs it until loop_destroy(). 0 or -errno. */
+int loop_start(struct loop *loop, const char *name);
 
 #endif
