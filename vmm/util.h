@@ -1,4 +1,4 @@
-/* util.h: the four helpers that the whole program shares. */
+/* util.h: the few helpers that the whole program shares. */
 #ifndef VMM_UTIL_H
 #define VMM_UTIL_H
 
@@ -21,5 +21,11 @@ static inline bool is_power_of_two(uint64_t value)
 {
 	return value != 0 && (value & (value - 1)) == 0;
 }
+
+/*
+ * The one of nwords words (NULL entries are passed over) that is spelled most like the len bytes at
+ * word, for "did you mean"; NULL when none comes close. The result is borrowed from words.
+ */
+const char *nearest_word(const char *word, size_t len, const char *const *words, size_t nwords);
 
 #endif
