@@ -1,0 +1,28 @@
+/*
+ * cpu.h: a vCPU as it is at power-on: CPUID, MSRs, local APIC. Its exits and its dump are
+ * arch_vcpu_exit() and arch_vcpu_dump() of vmm/arch.h.
+ */
+#ifndef VMM_ARCH_X86_CPU_H
+#define VMM_ARCH_X86_CPU_H
+
+#include "vmm/arch/x86/cpuid.h"
+
+struct vcpu;
+struct vm;
+
+/* What all CPUs of a machine have in common; constant after start. */
+struct cpu_model {
+	struct cpuid_config config;
+	struct cpuid_list supported;
+};
+
+/* Asks KVM once what it supports. config->tsc_deadline is filled in here. 0 or -errno, logged. */
+int cpu_model_init(struct cpu_model *model, const struct vm *vm, const struct cpuid_config *config);
+
+/*
+ * Power-on state of a vCPU that vcpu_create() just made: CPU 0 may run, the others wait for INIT
+ * and SIPI. Its first registers are the loader's. 0 or -errno, logged.
+ */
+int cpu_power_on(const struct cpu_model *model, struct vcpu *vcpu);
+
+#endif
