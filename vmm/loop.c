@@ -30,10 +30,9 @@ static void wake_up(struct loop *loop)
 		return; /* only when the counter is full: then it wakes anyway */
 }
 
-void loop_serve_calls(struct loop *loop)
+/* The loop's lock is held. */
+static void serve_calls(struct loop *loop)
 {
-	assert(loop_is_current(loop));
-	pthread_mutex_lock(&loop->lock);
 	while (loop->calls) {
 		struct loop_call *call = loop->calls;
 
@@ -44,8 +43,17 @@ void loop_serve_calls(struct loop *loop)
 		call->fn(call->arg);
 		pthread_mutex_lock(&loop->lock);
 		call->finished = true; /* from here on its owner may be gone */
-		pthread_cond_broadcast(&loop->done);
+		pthread_cond_broadcast(&loop->changed);
 	}
+}
+
+void loop_serve_calls(struct loop *loop)
+{
+	assert(loop_is_current(loop));
+	pthread_mutex_lock(&loop->lock);
+	while (!loop->calls)
+		pthread_cond_wait(&loop->changed, &loop->lock);
+	serve_calls(loop);
 	pthread_mutex_unlock(&loop->lock);
 }
 
@@ -57,7 +65,9 @@ static void woken(struct loop_source *source, uint32_t events)
 	(void)events;
 	if (read(source->fd, &count, sizeof(count)) < 0)
 		return;
-	loop_serve_calls(loop);
+	pthread_mutex_lock(&loop->lock);
+	serve_calls(loop);
+	pthread_mutex_unlock(&loop->lock);
 }
 
 int loop_init(struct loop *loop)
@@ -66,7 +76,7 @@ int loop_init(struct loop *loop)
 
 	*loop = (struct loop){.epoll_fd = -1, .wake = {.fd = -1, .ready = woken}};
 	pthread_mutex_init(&loop->lock, NULL);
-	pthread_cond_init(&loop->done, NULL);
+	pthread_cond_init(&loop->changed, NULL);
 	loop->calls_end = &loop->calls;
 	loop->thread = pthread_self();
 	loop->initialised = true;
@@ -93,7 +103,7 @@ void loop_destroy(struct loop *loop)
 		close(loop->wake.fd);
 	if (loop->epoll_fd >= 0)
 		close(loop->epoll_fd);
-	pthread_cond_destroy(&loop->done);
+	pthread_cond_destroy(&loop->changed);
 	pthread_mutex_destroy(&loop->lock);
 	*loop = (struct loop){.epoll_fd = -1, .wake = {.fd = -1}};
 }
@@ -160,8 +170,8 @@ int loop_run(struct loop *loop)
 		stop = loop->stopping;
 		pthread_mutex_unlock(&loop->lock);
 	}
-	loop_serve_calls(loop);
 	pthread_mutex_lock(&loop->lock);
+	serve_calls(loop);
 	loop->stopping = false;
 	pthread_mutex_unlock(&loop->lock);
 	return err;
@@ -193,8 +203,9 @@ void loop_call(struct loop *loop, void (*fn)(void *arg), void *arg)
 	loop->calls_end = &call.next;
 	/* Under the lock: once the call is served, the loop may be destroyed. */
 	wake_up(loop);
+	pthread_cond_broadcast(&loop->changed);
 	while (!call.finished)
-		pthread_cond_wait(&loop->done, &loop->lock);
+		pthread_cond_wait(&loop->changed, &loop->lock);
 	pthread_mutex_unlock(&loop->lock);
 }
 

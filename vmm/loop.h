@@ -30,7 +30,7 @@ struct loop {
 	int epoll_fd;		 /* owned */
 	struct loop_source wake; /* an eventfd, owned: for calls and stop */
 	pthread_mutex_t lock;	 /* guards the next four */
-	pthread_cond_t done;
+	pthread_cond_t changed;
 	struct loop_call *calls; /* waiting to be run, oldest first */
 	struct loop_call **calls_end;
 	bool stopping;
@@ -67,8 +67,10 @@ int loop_run(struct loop *loop);
 /* Any thread, also before loop_run(): that then returns at once. */
 void loop_stop(struct loop *loop);
 
-/* Serves waiting calls; for the loop's thread while it waits for threads that may be in
- * loop_call(). */
+/*
+ * Waits until there is a call and serves all that wait: for the loop's thread while it waits for
+ * other threads, which may be in loop_call() and say by one that they are done.
+ */
 void loop_serve_calls(struct loop *loop);
 
 /*

@@ -20,7 +20,8 @@ struct vcpu {
 	int fd;		     /* owned; -1 when closed */
 	struct kvm_run *run; /* owned mapping */
 	pthread_t thread;
-	bool running;		 /* loop thread: the thread exists */
+	bool running;		 /* loop thread: it has not said yet that it is done */
+	bool started;		 /* loop thread: there is a thread to join */
 	atomic_bool stop;	 /* asks the run loop to leave */
 	struct exit_stats stats; /* written by its thread alone */
 };
@@ -35,9 +36,18 @@ enum vcpu_next {
 int vcpu_create(struct vcpu *vcpu, struct vm *vm, struct loop *loop, unsigned int id);
 void vcpu_destroy(struct vcpu *vcpu); /* accepts fd -1; its thread must be gone */
 
-int vcpu_start(struct vcpu *vcpu); /* its thread runs until vcpu_stop(); 0 or -errno, logged */
-void vcpu_stop(struct vcpu *vcpu); /* loop thread only; returns when its thread is gone */
+/* Its thread runs until vcpu_stop(). 0 or -errno, logged. */
+int vcpu_start(struct vcpu *vcpu);
 
-void vcpu_signals_init(void); /* installs the empty kick handler; once per process */
+/*
+ * Loop thread only. Asks it to leave KVM_RUN, with a pending port or MMIO access finished; several
+ * can be asked before the first is waited for.
+ */
+void vcpu_ask_stop(struct vcpu *vcpu);
+/* Loop thread only, whose calls are served meanwhile; returns when the vCPU's thread is gone. */
+void vcpu_stop(struct vcpu *vcpu);
+
+/* Installs the empty handler of the kick signal; once per process, before the first vCPU starts. */
+void vcpu_init_signals(void);
 
 #endif

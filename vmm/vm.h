@@ -23,31 +23,38 @@ enum {
 };
 
 struct event_sink;
+struct vm_routes;
 
 struct vm {
 	int kvm_fd; /* owned */
-	int fd;	    /* owned; -1 between vm_renew()'s two halves */
+	int fd;	    /* owned; -1 while vm_renew() makes a new one */
 	struct guest_memory mem;
 	struct bus ports;
 	struct bus mmio;
 	struct event_sink *events; /* borrowed; constant after start */
 	size_t run_size;	   /* bytes of struct kvm_run's mapping */
 	uint64_t create_ns;	   /* spent in KVM_CREATE_VM and KVM_CREATE_VCPU, for benchmarks */
-	pthread_mutex_t lock;	   /* guards the routing table */
-	struct kvm_irq_routing *routing; /* owned; sized for all lines and MSIs */
-	struct msi_slot *msis;		 /* owned; VM_MAX_MSIS rows */
+	pthread_mutex_t lock;	   /* guards routes */
+	struct vm_routes *routes;  /* owned: the interrupt routing table, vm_routes.c */
 };
 
 /* Opens /dev/kvm and makes the VM; logs what is wrong with the host in plain words. 0 or -errno. */
 int vm_init(struct vm *vm, struct event_sink *events);
 void vm_destroy(struct vm *vm);
 
-/* Makes a new KVM VM in place of the old one; every vCPU's descriptor is closed before. 0 or
- * -errno, logged. */
+/*
+ * Makes a new KVM VM in place of the old one, with the same RAM; every vCPU's descriptor is closed
+ * before. The architecture adds its interrupt controllers, then vm_reconnect() tells KVM of
+ * ioeventfds and interrupt lines again. 0 or -errno, logged.
+ */
 int vm_renew(struct vm *vm);
+int vm_reconnect(struct vm *vm);
 
-/* Adds RAM and its memory slot. 0 or -errno, logged. */
+/* Adds RAM and its memory slot; by ascending base. 0 or -errno, logged. */
 int vm_add_ram(struct vm *vm, gpa_t base, uint64_t size);
+
+/* CLOCK_MONOTONIC in nanoseconds. */
+uint64_t vm_clock_ns(void);
 
 /* KVM_CHECK_EXTENSION. */
 int vm_capability(const struct vm *vm, int capability);
@@ -71,5 +78,8 @@ int vm_irqfd_msi(struct vm *vm, struct irqfd *irqfd);
 int vm_msi_route(struct vm *vm, struct irqfd *irqfd, uint64_t address, uint32_t data);
 void vm_msi_unroute(struct vm *vm, struct irqfd *irqfd); /* masked: signals wait in the eventfd */
 void vm_irqfd_free(struct vm *vm, struct irqfd *irqfd);	 /* accepts fd -1 */
+
+/* The architecture's rows of the routing table: the pins of its interrupt controllers. Copied. */
+void vm_set_pin_routes(struct vm *vm, const struct kvm_irq_routing_entry *pins, unsigned int n);
 
 #endif
