@@ -115,6 +115,24 @@ int memory_write(const struct guest_memory *mem, gpa_t gpa, const void *buf, siz
 	return 0;
 }
 
+int memory_zero(const struct guest_memory *mem, gpa_t gpa, uint64_t len)
+{
+	uint8_t *at = memory_range(mem, gpa, len, MEMORY_WRITE);
+	uint64_t head, whole;
+
+	if (!at)
+		return -EFAULT;
+	head = -(uintptr_t)at & (PAGE_BYTES - 1);
+	head = head < len ? head : len;
+	whole = (len - head) & ~(uint64_t)(PAGE_BYTES - 1);
+	memset(at, 0, head);
+	/* A private anonymous page that is dropped comes back as zeroes. */
+	if (whole && madvise(at + head, whole, MADV_DONTNEED) < 0)
+		memset(at + head, 0, whole);
+	memset(at + head + whole, 0, len - head - whole);
+	return 0;
+}
+
 uint64_t memory_total(const struct guest_memory *mem)
 {
 	uint64_t total = 0;

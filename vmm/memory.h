@@ -47,6 +47,12 @@ void *memory_range(const struct guest_memory *mem, gpa_t gpa, uint64_t len,
 int memory_read(const struct guest_memory *mem, gpa_t gpa, void *buf, size_t len);
 int memory_write(const struct guest_memory *mem, gpa_t gpa, const void *buf, size_t len);
 
+/*
+ * Makes [gpa, gpa + len) read as zeroes; whole pages are given back to the host, not touched. 0, or
+ * -EFAULT with nothing changed.
+ */
+int memory_zero(const struct guest_memory *mem, gpa_t gpa, uint64_t len);
+
 /* Sum of all regions, in bytes. */
 uint64_t memory_total(const struct guest_memory *mem);
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -77,6 +78,27 @@ static void reads_see_what_was_written(void **state)
 	assert_int_equal(value, 0x12345678);
 }
 
+static void zeroed_memory_reads_as_zeroes_to_the_byte(void **state)
+{
+	static const struct {
+		gpa_t gpa;
+		uint64_t len;
+	} cases[] = {{0x1000, 0x2000}, {0x1001, 0x10},	{0x1fff, 2}, {0x1001, 0x3000},
+		     {0x1000, 1},      {0x2001, 0xfff}, {0xfffff, 1}};
+	struct guest_memory *mem = *state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint8_t *ram = memory_range(mem, 0, 0x100000, MEMORY_WRITE);
+
+		memset(ram, 0xa5, 0x100000);
+		assert_int_equal(memory_zero(mem, cases[i].gpa, cases[i].len), 0);
+		for (uint64_t at = 0; at < 0x100000; at++)
+			assert_int_equal(ram[at], at - cases[i].gpa < cases[i].len ? 0 : 0xa5);
+	}
+	assert_int_equal(memory_zero(mem, 0xfffff, 2), -EFAULT);
+	assert_int_equal(memory_zero(mem, 0, 0), -EFAULT);
+}
+
 static void regions_that_make_no_sense_are_refused(void **state)
 {
 	struct guest_memory *mem = *state;
@@ -97,6 +119,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(ranges_not_wholly_inside_one_region_are_refused,
 						two_regions, release),
 		cmocka_unit_test_setup_teardown(reads_see_what_was_written, two_regions, release),
+		cmocka_unit_test_setup_teardown(zeroed_memory_reads_as_zeroes_to_the_byte,
+						two_regions, release),
 		cmocka_unit_test_setup_teardown(regions_that_make_no_sense_are_refused, two_regions,
 						release),
 	};
