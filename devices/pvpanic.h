@@ -1,6 +1,5 @@
 /*
- * pvpanic.h: the port through which a guest's kernel tells that it panicked (ACPI QEMU0001; the
- * bits are those of <linux/pvpanic.h>).
+ * pvpanic.h: the port through which a guest's kernel tells that it panicked (ACPI QEMU0001).
  */
 #ifndef DEVICES_PVPANIC_H
 #define DEVICES_PVPANIC_H
