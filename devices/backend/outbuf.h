@@ -56,6 +56,7 @@ size_t outbuf_write(struct outbuf *out, const void *buf, size_t len);
  */
 void outbuf_flush(struct outbuf *out, int timeout_ms);
 
+size_t outbuf_pending(struct outbuf *out); /* bytes that have not gone out yet; any thread */
 uint64_t outbuf_total(struct outbuf *out); /* bytes ever taken; any thread */
 
 #endif
