@@ -1,0 +1,223 @@
+/* platform.c: irqchip, timers, RAM and the legacy devices of the x86 machine, at layout.h's places.
+ */
+#include "vmm/arch/x86/platform.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "vmm/arch.h"
+#include "vmm/arch/x86/boot.h"
+#include "vmm/arch/x86/boot_cpu.h"
+#include "vmm/arch/x86/layout.h"
+#include "vmm/log.h"
+#include "vmm/machine.h"
+#include "vmm/util.h"
+
+enum { PIC_PINS = 8, IOAPIC_PINS = 24 };
+
+static struct kvm_irq_routing_entry pin_route(unsigned int gsi, unsigned int chip, unsigned int pin)
+{
+	return (struct kvm_irq_routing_entry){
+		.gsi = gsi,
+		.type = KVM_IRQ_ROUTING_IRQCHIP,
+		.u.irqchip = {.irqchip = chip, .pin = pin},
+	};
+}
+
+/* As a PC is wired: 2 is the second PIC's, and the PIT on 0 reaches the IOAPIC at pin 2. */
+static void set_pin_routes(struct vm *vm)
+{
+	struct kvm_irq_routing_entry pins[2 * PIC_PINS + IOAPIC_PINS];
+	unsigned int n = 0;
+
+	for (unsigned int gsi = 0; gsi < IOAPIC_PINS; gsi++) {
+		if (gsi == 2)
+			continue;
+		if (gsi < PIC_PINS)
+			pins[n++] = pin_route(gsi, KVM_IRQCHIP_PIC_MASTER, gsi);
+		else if (gsi < 2 * PIC_PINS)
+			pins[n++] = pin_route(gsi, KVM_IRQCHIP_PIC_SLAVE, gsi - PIC_PINS);
+		pins[n++] = pin_route(gsi, KVM_IRQCHIP_IOAPIC, gsi == 0 ? 2 : gsi);
+	}
+	vm_set_pin_routes(vm, pins, n);
+}
+
+int arch_vm_init(struct vm *vm)
+{
+	/* Without the speaker's port KVM would forward port 0x61 to us; PIT channel 2 is gated
+	 * there. */
+	struct kvm_pit_config pit = {.flags = KVM_PIT_SPEAKER_DUMMY};
+	uint64_t identity_map = LAYOUT_KVM_IDENTITY_MAP;
+	int err;
+
+	err = vm_ioctl(vm, KVM_SET_IDENTITY_MAP_ADDR, "KVM_SET_IDENTITY_MAP_ADDR", &identity_map);
+	if (!err && ioctl(vm->fd, KVM_SET_TSS_ADDR, (unsigned long)LAYOUT_KVM_TSS) < 0) {
+		err = -errno;
+		log_error(err, "kvm: KVM_SET_TSS_ADDR");
+	}
+	if (!err)
+		err = vm_ioctl(vm, KVM_CREATE_IRQCHIP, "KVM_CREATE_IRQCHIP", NULL);
+	if (!err)
+		err = vm_ioctl(vm, KVM_CREATE_PIT2, "KVM_CREATE_PIT2", &pit);
+	if (!err)
+		set_pin_routes(vm);
+	return err;
+}
+
+int arch_add_ram(struct vm *vm, uint64_t size)
+{
+	uint64_t low = size < LAYOUT_LOW_RAM_END ? size : LAYOUT_LOW_RAM_END;
+	int err = vm_add_ram(vm, 0, low);
+
+	if (!err && size > low)
+		err = vm_add_ram(vm, LAYOUT_HIGH_RAM, size - low);
+	return err;
+}
+
+int arch_vcpu_init(struct machine *machine, struct vcpu *vcpu)
+{
+	return cpu_power_on(&machine->platform->cpu_model, vcpu);
+}
+
+static int init_cpu_model(struct machine *machine)
+{
+	struct cpuid_config config = {
+		.cpus = machine->options->cpus,
+		.hypervisor_visible = true,
+	};
+
+	return cpu_model_init(&machine->platform->cpu_model, &machine->vm, &config);
+}
+
+static int attach_devices(struct machine *machine)
+{
+	static const struct acpi_pm_ports pm_ports = {
+		.sleep_control = PORT_SLEEP_CONTROL,
+		.sleep_status = PORT_SLEEP_STATUS,
+		.reset = PORT_RESET,
+		.timer = PORT_PM_TIMER,
+	};
+	struct platform *platform = machine->platform;
+	struct bus *ports = &machine->vm.ports;
+	int err;
+
+	err = serial_attach(&platform->serial, ports, PORT_COM1);
+	if (!err)
+		err = rtc_attach(&platform->rtc, ports, PORT_RTC);
+	if (!err)
+		err = i8042_attach(&platform->i8042, ports, PORT_I8042);
+	if (!err)
+		err = pvpanic_attach(&platform->pvpanic, ports, PORT_PVPANIC);
+	if (!err)
+		err = debug_exit_attach(&platform->debug_exit, ports, PORT_DEBUG_EXIT);
+	if (!err)
+		err = acpi_pm_attach(&platform->acpi_pm, ports, &pm_ports);
+	if (err)
+		log_error(err, "cannot put the platform's devices on the bus");
+	return err;
+}
+
+int arch_platform_init(struct machine *machine)
+{
+	struct event_sink *events = &machine->events;
+	struct vm *vm = &machine->vm;
+	struct platform *platform;
+	int err;
+
+	platform = machine->platform = calloc(1, sizeof(*platform));
+	if (!platform)
+		return -ENOMEM;
+	err = init_cpu_model(machine);
+	if (!err)
+		err = rtc_init(&platform->rtc, &machine->loop, vm_irq_line(vm, GSI_RTC));
+	if (err)
+		return err;
+	serial_init(&platform->serial, vm_irq_line(vm, GSI_COM1), machine->console);
+	i8042_init(&platform->i8042, (struct irq_line){0}, events, false);
+	pvpanic_init(&platform->pvpanic, events);
+	debug_exit_init(&platform->debug_exit, events);
+	acpi_pm_init(&platform->acpi_pm, vm_irq_line(vm, GSI_POWER_BUTTON), events);
+	return attach_devices(machine);
+}
+
+void arch_platform_free(struct machine *machine)
+{
+	struct platform *platform = machine->platform;
+
+	if (!platform)
+		return;
+	serial_destroy(&platform->serial);
+	i8042_destroy(&platform->i8042);
+	rtc_destroy(&platform->rtc);
+	free(platform);
+	machine->platform = NULL;
+}
+
+void arch_platform_reset(struct machine *machine)
+{
+	struct platform *platform = machine->platform;
+
+	serial_reset(&platform->serial);
+	rtc_reset(&platform->rtc);
+	i8042_reset(&platform->i8042);
+	pvpanic_reset(&platform->pvpanic);
+	acpi_pm_reset(&platform->acpi_pm);
+}
+
+void arch_power_button(struct machine *machine)
+{
+	acpi_pm_power_button(&machine->platform->acpi_pm);
+}
+
+const char *arch_console_argument(const struct machine *machine)
+{
+	return strcmp(machine->options->console, "serial") == 0 ? "console=ttyS0" : NULL;
+}
+
+static enum boot_protocol protocol_named(const char *name)
+{
+	unsigned int protocol = 0;
+
+	while (boot_protocol_names[protocol] && strcmp(boot_protocol_names[protocol], name) != 0)
+		protocol++;
+	return (enum boot_protocol)protocol;
+}
+
+/* The loader's registers into CPU 0; the others are started by it. */
+static int enter(struct machine *machine, const struct boot_entry *entry)
+{
+	int fd = machine->vcpus[0].fd;
+	struct kvm_sregs sregs;
+	struct kvm_regs regs;
+
+	memset(&regs, 0, sizeof(regs));
+	if (ioctl(fd, KVM_GET_SREGS, &sregs) == 0) {
+		boot_registers(entry, &regs, &sregs);
+		if (ioctl(fd, KVM_SET_SREGS, &sregs) == 0 && ioctl(fd, KVM_SET_REGS, &regs) == 0)
+			return 0;
+	}
+	log_error(-errno, "kvm: cannot set the registers of CPU 0");
+	return -errno;
+}
+
+int arch_load(struct machine *machine)
+{
+	const struct boot_request request = {
+		.mem = &machine->vm.mem,
+		.kernel = &machine->kernel,
+		.initrd = machine->initrd.fd >= 0 ? &machine->initrd : NULL,
+		.cmdline = machine->cmdline,
+		.rsdp = LAYOUT_ACPI,
+		.protocol = protocol_named(machine->options->boot),
+	};
+	struct boot_entry entry;
+	int err = boot_load(&request, &entry);
+
+	if (!err)
+		err = firmware_write(machine);
+	if (!err)
+		err = enter(machine, &entry);
+	return err;
+}

@@ -1,0 +1,28 @@
+/* platform.h: the x86 machine's own devices and what firmware would tell of them. */
+#ifndef VMM_ARCH_X86_PLATFORM_H
+#define VMM_ARCH_X86_PLATFORM_H
+
+#include "devices/acpi_pm.h"
+#include "devices/debug_exit.h"
+#include "devices/i8042.h"
+#include "devices/pvpanic.h"
+#include "devices/rtc.h"
+#include "devices/serial.h"
+#include "vmm/arch/x86/cpu.h"
+
+struct machine;
+
+struct platform {
+	struct cpu_model cpu_model;
+	struct serial serial;
+	struct rtc rtc;
+	struct i8042 i8042;
+	struct pvpanic pvpanic;
+	struct debug_exit debug_exit;
+	struct acpi_pm acpi_pm;
+};
+
+/* ACPI and SMBIOS tables into RAM. 0 or -errno, logged. */
+int firmware_write(struct machine *machine);
+
+#endif

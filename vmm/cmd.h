@@ -1,0 +1,10 @@
+/* cmd.h: the sub-commands; argv begins behind the command's name. Each returns minivmm's exit
+ * status. */
+#ifndef VMM_CMD_H
+#define VMM_CMD_H
+
+enum { EXIT_HOST = 1, EXIT_USAGE = 2 };
+
+int cmd_run(int argc, char **argv);
+
+#endif

@@ -1,0 +1,370 @@
+/* machine.c: what a machine is made of, and how its life goes: start, reset, end. */
+#include "vmm/machine.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "vmm/arch.h"
+#include "vmm/log.h"
+#include "vmm/signals.h"
+#include "vmm/util.h"
+
+enum { FLUSH_TIMEOUT_MS = 2000 };
+
+/* The first end counts; what comes after it is dropped. Any thread. */
+static void end_run(struct machine *machine, enum outcome_kind kind, uint32_t value)
+{
+	pthread_mutex_lock(&machine->lock);
+	if (machine->outcome.kind == OUTCOME_NONE && !machine->reset)
+		machine->outcome = (struct outcome){.kind = kind, .value = value};
+	pthread_mutex_unlock(&machine->lock);
+	loop_stop(&machine->loop);
+}
+
+static void want_reset(struct machine *machine)
+{
+	bool panicked;
+
+	pthread_mutex_lock(&machine->lock);
+	panicked = machine->panicked;
+	if (machine->outcome.kind == OUTCOME_NONE && !machine->options->no_reboot)
+		machine->reset = true;
+	pthread_mutex_unlock(&machine->lock);
+	if (machine->options->no_reboot)
+		end_run(machine, panicked ? OUTCOME_PANIC : OUTCOME_RESET, 0);
+	loop_stop(&machine->loop);
+}
+
+static void panicked(struct machine *machine)
+{
+	log_notice("the guest's kernel panicked");
+	pthread_mutex_lock(&machine->lock);
+	machine->panicked = true;
+	pthread_mutex_unlock(&machine->lock);
+	/* Otherwise its panic= decides: a reset will come or not. */
+	if (machine->options->no_reboot)
+		end_run(machine, OUTCOME_PANIC, 0);
+}
+
+static void take_event(struct event_sink *sink, enum machine_event event, uint32_t value)
+{
+	struct machine *machine = container_of(sink, struct machine, events);
+
+	switch (event) {
+	case MACHINE_POWEROFF:
+		end_run(machine, OUTCOME_POWEROFF, 0);
+		break;
+	case MACHINE_RESET:
+		want_reset(machine);
+		break;
+	case MACHINE_PANICKED:
+		panicked(machine);
+		break;
+	case MACHINE_CRASHLOADED:
+		log_notice("the guest's kernel panicked and starts its crash kernel");
+		break;
+	case MACHINE_DEBUG_EXIT:
+		end_run(machine, OUTCOME_DEBUG_EXIT, value);
+		break;
+	case MACHINE_CRASHED:
+		end_run(machine, OUTCOME_CRASH, 0);
+		break;
+	}
+}
+
+static void timeout_fired(struct loop_timer *timer)
+{
+	struct machine *machine = container_of(timer, struct machine, timeout);
+
+	end_run(machine, OUTCOME_TIMEOUT, 0);
+}
+
+static void grace_fired(struct loop_timer *timer)
+{
+	struct machine *machine = container_of(timer, struct machine, grace);
+
+	end_run(machine, OUTCOME_SIGNAL, machine->ending_signal);
+}
+
+static void quit_typed(struct terminal *terminal)
+{
+	struct machine *machine = container_of(terminal, struct machine, terminal);
+
+	end_run(machine, OUTCOME_SIGNAL, SIGTERM);
+}
+
+/* The first one asks the guest, the second does not. */
+static void ending_signal(struct machine *machine, uint32_t number)
+{
+	uint64_t grace_ns = (uint64_t)machine->options->grace * 1000000000;
+
+	if (machine->ending_signal || grace_ns == 0) {
+		end_run(machine, OUTCOME_SIGNAL, number);
+		return;
+	}
+	machine->ending_signal = number;
+	log_verbose("signal %u: pressing the power button", number);
+	arch_power_button(machine);
+	loop_timer_set(&machine->grace, grace_ns, 0);
+}
+
+static void signal_came(struct loop_source *source, uint32_t events)
+{
+	struct machine *machine = container_of(source, struct machine, signals);
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(source->fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	switch (info.ssi_signo) {
+	case SIGWINCH:
+		terminal_winch(&machine->terminal);
+		break;
+	default:
+		ending_signal(machine, info.ssi_signo);
+	}
+}
+
+static int init_signals(struct machine *machine)
+{
+	vcpu_init_signals();
+	machine->signals = (struct loop_source){.fd = signals_open(), .ready = signal_came};
+	if (machine->signals.fd < 0)
+		return machine->signals.fd;
+	return loop_add(&machine->loop, &machine->signals, EPOLLIN);
+}
+
+static int init_timers(struct machine *machine)
+{
+	int err;
+
+	machine->timeout.fired = timeout_fired;
+	machine->grace.fired = grace_fired;
+	err = loop_timer_init(&machine->loop, &machine->timeout);
+	if (!err)
+		err = loop_timer_init(&machine->loop, &machine->grace);
+	return err;
+}
+
+static int init_console(struct machine *machine)
+{
+	if (strcmp(machine->options->console, "none") == 0) {
+		stream_null_init(&machine->no_console);
+		machine->console = &machine->no_console;
+		return 0;
+	}
+	machine->terminal.quit = quit_typed;
+	machine->console = &machine->terminal.stream;
+	return terminal_init(&machine->terminal, &machine->loop, STDIN_FILENO, STDOUT_FILENO);
+}
+
+/* Has the command line an argument that begins with this word? */
+static bool has_argument(const char *cmdline, const char *word)
+{
+	const char *at = cmdline;
+
+	while ((at = strstr(at, word))) {
+		if (at == cmdline || at[-1] == ' ')
+			return true;
+		at++;
+	}
+	return false;
+}
+
+/* What the user wrote, and before it what we add, so that the words after "--" stay the last. */
+static int make_cmdline(struct machine *machine)
+{
+	const char *given = machine->options->append;
+	const char *console = arch_console_argument(machine);
+	bool add = console && !machine->options->no_auto_append && !has_argument(given, "console=");
+
+	if (asprintf(&machine->cmdline, "%s%s%s", add ? console : "", add && *given ? " " : "",
+		     given) < 0) {
+		machine->cmdline = NULL;
+		return -ENOMEM;
+	}
+	log_verbose("command line: %s", machine->cmdline);
+	return 0;
+}
+
+static int open_files(struct machine *machine)
+{
+	int err = boot_file_open(&machine->kernel, "kernel", machine->options->kernel);
+
+	if (!err && machine->options->initrd)
+		err = boot_file_open(&machine->initrd, "initrd", machine->options->initrd);
+	return err;
+}
+
+static int create_vcpus(struct machine *machine)
+{
+	int err = 0;
+
+	for (unsigned int i = 0; i < machine->options->cpus && !err; i++) {
+		err = vcpu_create(&machine->vcpus[i], &machine->vm, &machine->loop, i);
+		if (!err)
+			err = arch_vcpu_init(machine, &machine->vcpus[i]);
+	}
+	return err;
+}
+
+static void destroy_vcpus(struct machine *machine)
+{
+	for (unsigned int i = 0; machine->vcpus && i < machine->options->cpus; i++)
+		vcpu_destroy(&machine->vcpus[i]);
+}
+
+static int init_vm(struct machine *machine)
+{
+	int err = vm_init(&machine->vm, &machine->events);
+
+	if (!err)
+		err = arch_vm_init(&machine->vm);
+	if (!err)
+		err = arch_add_ram(&machine->vm, machine->options->mem);
+	return err;
+}
+
+static int init_vcpus(struct machine *machine)
+{
+	machine->vcpus = calloc(machine->options->cpus, sizeof(*machine->vcpus));
+	if (!machine->vcpus)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < machine->options->cpus; i++)
+		machine->vcpus[i].fd = -1;
+	return create_vcpus(machine);
+}
+
+int machine_create(const struct run_options *options, const struct identity *identity,
+		   struct machine **out)
+{
+	static int (*const steps[])(struct machine *) = {
+		open_files,	    init_vm,	  init_signals, init_timers, init_console,
+		arch_platform_init, make_cmdline, init_vcpus,	arch_load,
+	};
+	struct machine *machine = calloc(1, sizeof(*machine));
+	int err;
+
+	if (!machine)
+		return -ENOMEM;
+	machine->options = options;
+	machine->identity = identity;
+	machine->kernel.fd = machine->initrd.fd = machine->signals.fd = -1;
+	machine->vm.fd = machine->vm.kvm_fd = -1;
+	machine->events.post = take_event;
+	pthread_mutex_init(&machine->lock, NULL);
+	err = loop_init(&machine->loop);
+	for (size_t i = 0; i < ARRAY_SIZE(steps) && !err; i++)
+		err = steps[i](machine);
+	if (err) {
+		machine_free(machine);
+		return err;
+	}
+	*out = machine;
+	return 0;
+}
+
+void machine_free(struct machine *machine)
+{
+	if (!machine)
+		return;
+	destroy_vcpus(machine);
+	free(machine->vcpus);
+	arch_platform_free(machine);
+	terminal_destroy(&machine->terminal);
+	loop_timer_destroy(&machine->loop, &machine->timeout);
+	loop_timer_destroy(&machine->loop, &machine->grace);
+	loop_remove(&machine->loop, &machine->signals);
+	signals_close(machine->signals.fd);
+	vm_destroy(&machine->vm);
+	boot_file_close(&machine->kernel);
+	boot_file_close(&machine->initrd);
+	free(machine->cmdline);
+	loop_destroy(&machine->loop);
+	pthread_mutex_destroy(&machine->lock);
+	free(machine);
+}
+
+static int start_vcpus(struct machine *machine)
+{
+	int err = 0;
+
+	for (unsigned int i = 0; i < machine->options->cpus && !err; i++)
+		err = vcpu_start(&machine->vcpus[i]);
+	return err;
+}
+
+static void stop_vcpus(struct machine *machine)
+{
+	for (unsigned int i = 0; i < machine->options->cpus; i++)
+		vcpu_ask_stop(&machine->vcpus[i]);
+	for (unsigned int i = 0; i < machine->options->cpus; i++)
+		vcpu_stop(&machine->vcpus[i]);
+}
+
+/* As if power had gone and come back: a new KVM VM over the same RAM, files read again. */
+static int machine_reset(struct machine *machine)
+{
+	int err;
+
+	machine->resets++;
+	log_verbose("reset %u", machine->resets);
+	arch_platform_reset(machine);
+	destroy_vcpus(machine);
+	err = vm_renew(&machine->vm);
+	if (!err)
+		err = arch_vm_init(&machine->vm);
+	if (!err)
+		err = vm_reconnect(&machine->vm);
+	if (!err)
+		err = create_vcpus(machine);
+	if (!err)
+		err = arch_load(machine);
+	return err;
+}
+
+/* What happened while the guest ran: true if it wants to boot again. */
+static bool take_reset(struct machine *machine)
+{
+	bool reset;
+
+	pthread_mutex_lock(&machine->lock);
+	reset = machine->reset;
+	machine->reset = false;
+	machine->panicked = false;
+	pthread_mutex_unlock(&machine->lock);
+	return reset;
+}
+
+struct outcome machine_run(struct machine *machine)
+{
+	int err = 0;
+
+	if (machine->console == &machine->terminal.stream)
+		err = terminal_start(&machine->terminal);
+	if (machine->options->timeout)
+		loop_timer_set(&machine->timeout, (uint64_t)machine->options->timeout * 1000000000,
+			       0);
+	while (!err) {
+		err = start_vcpus(machine);
+		if (!err)
+			err = loop_run(&machine->loop);
+		stop_vcpus(machine);
+		if (err || !take_reset(machine))
+			break;
+		err = machine_reset(machine);
+	}
+	if (machine->console == &machine->terminal.stream) {
+		terminal_flush(&machine->terminal, FLUSH_TIMEOUT_MS);
+		terminal_stop(&machine->terminal);
+	}
+	if (err)
+		return (struct outcome){.kind = OUTCOME_HOST};
+	return machine->outcome;
+}

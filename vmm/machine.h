@@ -1,0 +1,57 @@
+/*
+ * machine.h: the composition root: owns every object of a virtual machine, makes them in order and
+ * frees them in reverse.
+ */
+#ifndef VMM_MACHINE_H
+#define VMM_MACHINE_H
+
+#include "devices/backend/stream_null.h"
+#include "devices/backend/terminal.h"
+#include "vmm/boot_file.h"
+#include "vmm/event.h"
+#include "vmm/identity.h"
+#include "vmm/loop.h"
+#include "vmm/outcome.h"
+#include "vmm/run_options.h"
+#include "vmm/vcpu.h"
+#include "vmm/vm.h"
+
+struct platform;
+
+struct machine {
+	/* Constant after start. */
+	const struct run_options *options; /* borrowed */
+	const struct identity *identity;   /* borrowed */
+	struct loop loop;
+	struct vm vm;
+	struct vcpu *vcpus; /* owned; options->cpus */
+	struct boot_file kernel, initrd;
+	char *cmdline;		   /* owned: as the guest gets it */
+	struct platform *platform; /* owned: the architecture's own devices */
+	struct terminal terminal;
+	struct stream no_console;
+	struct stream *console; /* borrowed: terminal or no_console */
+
+	struct event_sink events;
+	pthread_mutex_t lock;	/* guards the next three */
+	struct outcome outcome; /* NONE while the run goes on */
+	bool reset;		/* the guest wants to boot again */
+	bool panicked;
+
+	/* Loop thread. */
+	struct loop_source signals; /* a signalfd, owned */
+	struct loop_timer timeout, grace;
+	uint32_t ending_signal; /* the power button was pressed for it; 0: not yet */
+	unsigned int resets;
+};
+
+/* 0 with *machine owned by the caller, or -errno, logged. options and identity must outlive it. */
+int machine_create(const struct run_options *options, const struct identity *identity,
+		   struct machine **machine);
+
+/* Runs until the guest ends, a signal or the timeout comes. */
+struct outcome machine_run(struct machine *machine);
+
+void machine_free(struct machine *machine); /* accepts NULL and a half-made one */
+
+#endif

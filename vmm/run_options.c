@@ -1,0 +1,143 @@
+/* run_options.c: the table of "minivmm run". */
+#include "vmm/run_options.h"
+
+#include "vmm/vm.h"
+
+static const char *const boot_choices[] = {"auto", "linux64", "pvh", "multiboot", NULL};
+static const char *const console_choices[] = {"serial", "none", NULL};
+
+#define FIELD(field) .offset = offsetof(struct run_options, field)
+
+static const struct option options[] = {
+	{.name = "kernel",
+	 .value = "FILE",
+	 .kind = OPTION_TEXT,
+	 FIELD(kernel),
+	 .help = "bzImage, vmlinux, or any Multiboot or PVH kernel (required)"},
+	{.name = "initrd",
+	 .value = "FILE",
+	 .kind = OPTION_TEXT,
+	 FIELD(initrd),
+	 .help = "initial RAM disk, or Multiboot's first module"},
+	{.name = "append",
+	 .value = "STRING",
+	 .kind = OPTION_TEXT,
+	 FIELD(append),
+	 .help = "kernel command line"},
+	{.name = "no-auto-append",
+	 .kind = OPTION_FLAG,
+	 FIELD(no_auto_append),
+	 .help = "add nothing to it (otherwise console= where it names none)"},
+	{.name = "boot",
+	 .value = "auto|linux64|pvh|multiboot",
+	 .kind = OPTION_CHOICE,
+	 FIELD(boot),
+	 .choices = boot_choices,
+	 .help = "boot protocol (default auto: look into the kernel)"},
+	{.name = "mem",
+	 .value = "SIZE",
+	 .kind = OPTION_SIZE,
+	 FIELD(mem),
+	 .min = 32ull << 20,
+	 .max = 1ull << 46,
+	 .help = "RAM, with K, M or G (default 512M, at least 32M)"},
+	{.name = "cpus",
+	 .value = "N",
+	 .kind = OPTION_COUNT,
+	 FIELD(cpus),
+	 .min = 1,
+	 .max = VM_MAX_VCPUS,
+	 .help = "virtual CPUs, 1 to 255 (default 1)"},
+	{.name = "name",
+	 .value = "NAME",
+	 .kind = OPTION_TEXT,
+	 FIELD(name),
+	 .help = "name of the machine, and its hostname unless given"},
+	{.name = "uuid",
+	 .value = "UUID",
+	 .kind = OPTION_TEXT,
+	 FIELD(uuid),
+	 .help = "SMBIOS UUID (default: a new random one)"},
+	{.name = "machine-id",
+	 .value = "ID",
+	 .kind = OPTION_TEXT,
+	 FIELD(machine_id),
+	 .help = "32 hexadecimal digits (default: the UUID's)"},
+	{.name = "hostname",
+	 .value = "NAME",
+	 .kind = OPTION_TEXT,
+	 FIELD(hostname),
+	 .help = "hostname (default: follows from name or UUID)"},
+	{.name = "console",
+	 .value = "serial|none",
+	 .kind = OPTION_CHOICE,
+	 FIELD(console),
+	 .choices = console_choices,
+	 .help = "what stdin and stdout are to the guest (default serial)"},
+	{.name = "no-reboot",
+	 .kind = OPTION_FLAG,
+	 FIELD(no_reboot),
+	 .help = "a reset ends the run instead of booting again"},
+	{.name = "timeout",
+	 .value = "SECONDS",
+	 .kind = OPTION_COUNT,
+	 FIELD(timeout),
+	 .min = 1,
+	 .max = 1u << 30,
+	 .help = "end the run after so long, with status 124"},
+	{.name = "grace",
+	 .value = "SECONDS",
+	 .kind = OPTION_COUNT,
+	 FIELD(grace),
+	 .min = 0,
+	 .max = 1u << 30,
+	 .help = "how long a guest may take to power off after a signal\n(default 10)"},
+	{.name = "status-file",
+	 .value = "FILE",
+	 .kind = OPTION_TEXT,
+	 FIELD(status_file),
+	 .help = "write how the run ended there, as one JSON object"},
+	{.name = "verbose",
+	 .kind = OPTION_FLAG,
+	 FIELD(verbose),
+	 .help = "say what is done on stderr"},
+	{0},
+};
+
+const struct command run_command = {
+	.name = "run",
+	.summary = "Boots a kernel in a virtual machine, its console on this terminal.",
+	.options = options,
+	.epilogue =
+		"keys on a terminal: Ctrl-A x ends the run, Ctrl-A c shows these keys, Ctrl-A "
+		"Ctrl-A sends Ctrl-A\n"
+		"\n"
+		"signals: SIGTERM, SIGHUP and Ctrl-C outside raw mode press the power button; a "
+		"second one, or\n"
+		"--grace passing, ends the run\n"
+		"\n"
+		"exit status:\n"
+		"  0        the guest powered off\n"
+		"  0-255    the guest handed this status to the debug-exit port 0xf4 (more than "
+		"255 becomes 255)\n"
+		"  1        the host refused something\n"
+		"  2        usage\n"
+		"  120      the guest reset itself, under --no-reboot\n"
+		"  121      the guest crashed: KVM could not go on\n"
+		"  122      the guest's kernel panicked and said so (pvpanic), under --no-reboot\n"
+		"  124      --timeout passed\n"
+		"  128+N    ended by signal N\n"
+		"--status-file tells a guest's 1 from the host's.\n",
+};
+
+struct run_options run_options_default(void)
+{
+	return (struct run_options){
+		.append = "",
+		.boot = boot_choices[0],
+		.console = console_choices[0],
+		.mem = 512ull << 20,
+		.cpus = 1,
+		.grace = 10,
+	};
+}

@@ -1,0 +1,33 @@
+/* run_options.h: what the user asked of "minivmm run". */
+#ifndef VMM_RUN_OPTIONS_H
+#define VMM_RUN_OPTIONS_H
+
+#include "vmm/options.h"
+
+/* Filled by options_parse(); all text is borrowed from argv. */
+struct run_options {
+	const char *kernel;
+	const char *initrd;
+	const char *append;
+	const char *boot; /* auto, linux64, pvh, multiboot */
+	uint64_t mem;	  /* bytes */
+	unsigned int cpus;
+	const char *name;
+	const char *uuid;
+	const char *machine_id;
+	const char *hostname;
+	const char *console; /* serial, none */
+	const char *status_file;
+	unsigned int timeout; /* seconds; 0: none */
+	unsigned int grace;   /* seconds */
+	bool no_reboot;
+	bool no_auto_append;
+	bool verbose;
+};
+
+extern const struct command run_command;
+
+/* The defaults, before parsing. */
+struct run_options run_options_default(void);
+
+#endif
