@@ -57,21 +57,34 @@ void boot_map_make(const struct guest_memory *mem, struct boot_map *map)
 			BOOT_MAP_RAM);
 }
 
+/* Says why [at, at + size) cannot be used, and what would help. */
+static void refuse_place(const struct boot_file *file, gpa_t at, uint64_t size, const char *part)
+{
+	gpa_t end;
+
+	if (__builtin_add_overflow(at, size, &end) || end > LAYOUT_LOW_RAM_END)
+		boot_file_bad(file, "its %s (%llu bytes at %#llx) leaves the guest's RAM", part,
+			      (unsigned long long)size, (unsigned long long)at);
+	else
+		boot_file_bad(
+			file,
+			"its %s (%llu bytes at %#llx) does not fit into the guest's RAM; give "
+			"it at least --mem %lluM",
+			part, (unsigned long long)size, (unsigned long long)at,
+			(unsigned long long)(align_up(end, 1 << 20) >> 20));
+}
+
 void *boot_place(const struct boot_request *request, gpa_t at, uint64_t size, const char *part)
 {
-	const struct boot_file *file = request->kernel;
 	void *place = memory_range(request->mem, at, size, MEMORY_WRITE);
 
 	if (!place) {
-		boot_file_bad(file,
-			      "its %s (%llu bytes at %#llx) does not fit into the guest's RAM; "
-			      "give it more memory",
-			      part, (unsigned long long)size, (unsigned long long)at);
+		refuse_place(request->kernel, at, size, part);
 		return NULL;
 	}
 	/* In RAM, so at + size does not wrap. */
 	if (at < LOW_STRUCTURES_END || (at < LAYOUT_HIGH_MEMORY && at + size > LAYOUT_HOLE)) {
-		boot_file_bad(file,
+		boot_file_bad(request->kernel,
 			      "its %s (%llu bytes at %#llx) overlaps boot structures or firmware; "
 			      "link it at 1 MiB or above",
 			      part, (unsigned long long)size, (unsigned long long)at);
