@@ -4,8 +4,10 @@
 O ?= build
 ARCH ?= x86
 PREFIX ?= /usr/local
-CC ?= gcc
 VERSION := 0.1
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wcast-qual -Wstrict-prototypes -Wmissing-prototypes \
 	-Wvla -Wformat=2 -Wimplicit-fallthrough $(if $(WERROR),-Werror)
@@ -51,6 +53,22 @@ $(test_programs): $(O)/%: $(O)/%.o $(fakes) $(O)/libminivmm.a
 test: $(test_programs)
 	$(Q)tests/run-unit $(test_programs)
 
+# What building and testing takes beyond a bare Debian; installed when missing.
+check-packages:
+	$(Q)scripts/need-packages gcc libc6-dev make libcmocka-dev clang clang-format-14 libclang-rt-14-dev man-db git \
+		qemu-system-x86 busybox-static cpio kmod acpica-tools dmidecode xz-utils zstd lz4 procps
+
+check: check-packages
+	$(Q)$(MAKE) -j2 WERROR=1 all
+	$(Q)tests/check
+
+demo:
+	$(Q)scripts/demo
+
+install: $(O)/minivmm
+	install -D -s -m 755 $< $(DESTDIR)$(PREFIX)/bin/minivmm
+	install -D -m 644 vmm/minivmm.1 $(DESTDIR)$(PREFIX)/share/man/man1/minivmm.1
+
 # PID 1 of the test guests; it runs where there is no C library.
 guest: $(O)/guest/init
 $(O)/guest/init: guest/init.c
@@ -61,7 +79,7 @@ $(O)/guest/init: guest/init.c
 clean:
 	rm -rf $(O) minivmm
 
-.PHONY: all test check soak demo install clean guest
+.PHONY: all test check check-packages soak demo install clean guest
 .SECONDARY:
 
 -include $(O)/guest/init.d $(objects:.o=.d) $(tests:%.c=$(O)/%.d) $(fakes:.o=.d)
