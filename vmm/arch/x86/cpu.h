@@ -1,12 +1,16 @@
 /*
- * cpu.h: a vCPU as it is at power-on: CPUID, MSRs, local APIC. Its exits and its dump are
- * arch_vcpu_exit() and arch_vcpu_dump() of vmm/arch.h.
+ * cpu.h: a vCPU as it is at power-on: CPUID, MSRs, local APIC; the boot CPU's first registers.
+ *
+ * arch_vcpu_exit() and arch_vcpu_dump() of vmm/arch.h stand in cpu.c too; arch_vcpu_init() is the
+ * platform's, which owns the model, and is one call of cpu_power_on().
  */
 #ifndef VMM_ARCH_X86_CPU_H
 #define VMM_ARCH_X86_CPU_H
 
 #include "vmm/arch/x86/cpuid.h"
 
+struct kvm_regs;
+struct kvm_sregs;
 struct vcpu;
 struct vm;
 
@@ -14,15 +18,22 @@ struct vm;
 struct cpu_model {
 	struct cpuid_config config;
 	struct cpuid_list supported;
+	uint64_t microcode; /* the host's revision, in the form of MSR 0x8b; 0: KVM does not tell */
 };
 
 /* Asks KVM once what it supports. config->tsc_deadline is filled in here. 0 or -errno, logged. */
 int cpu_model_init(struct cpu_model *model, const struct vm *vm, const struct cpuid_config *config);
 
 /*
- * Power-on state of a vCPU that vcpu_create() just made: CPU 0 may run, the others wait for INIT
- * and SIPI. Its first registers are the loader's. 0 or -errno, logged.
+ * Power-on state of a vCPU that vcpu_create() just made. KVM has seen to its registers already and
+ * to who runs: CPU 0 may, the others wait for INIT and SIPI. 0 or -errno, logged.
  */
 int cpu_power_on(const struct cpu_model *model, struct vcpu *vcpu);
+
+/* Registers of a vCPU that is not running; what a loader changes it reads first. 0 or -errno,
+ * logged. */
+int cpu_get_sregs(struct vcpu *vcpu, struct kvm_sregs *sregs);
+int cpu_set_registers(struct vcpu *vcpu, const struct kvm_regs *regs,
+		      const struct kvm_sregs *sregs);
 
 #endif

@@ -12,7 +12,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { CPUID_MAX_ENTRIES = 256 }; /* KVM's own limit */
+enum {
+	CPUID_MAX_ENTRIES = 256,   /* KVM's own limit */
+	CPUID_MAX_SUPPORTED = 240, /* leaves room for the topology's sub-leaves */
+};
 
 /* A struct kvm_cpuid2, with room for all that KVM takes. */
 struct cpuid_list {
@@ -28,12 +31,16 @@ struct cpuid_config {
 	bool nested;		 /* leave VMX or SVM in, where the host has it */
 };
 
-/* From supported, as KVM_GET_SUPPORTED_CPUID gave it, to CPU id's own list. */
+/* From supported, as KVM_GET_SUPPORTED_CPUID gave it (at most CPUID_MAX_SUPPORTED entries), to CPU
+ * id's own list. */
 void cpuid_make(const struct cpuid_list *supported, const struct cpuid_config *config,
 		unsigned int id, struct cpuid_list *list);
 
 /* The entry of a leaf and sub-leaf, or NULL. */
 const struct kvm_cpuid_entry2 *cpuid_find(const struct cpuid_list *list, uint32_t function,
 					  uint32_t index);
+
+/* AMD, or Hygon, which follows it. */
+bool cpuid_is_amd(const struct cpuid_list *list);
 
 #endif
