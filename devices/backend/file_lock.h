@@ -1,0 +1,16 @@
+/* file_lock.h: keeps two programs from using one image against each other. */
+#ifndef DEVICES_BACKEND_FILE_LOCK_H
+#define DEVICES_BACKEND_FILE_LOCK_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/*
+ * Locks all of the file (an open file description lock, fcntl(2)): alone for who writes, along with
+ * other readers else. It lasts until the last duplicate of fd is closed, however the program ends.
+ * -EBUSY when another program has it: *holder is then the process id, or 0 where it cannot be told.
+ * Where the file system has no locks it is not an error.
+ */
+int file_lock(int fd, bool alone, pid_t *holder);
+
+#endif
