@@ -15,6 +15,7 @@
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -111,7 +112,9 @@ struct virtio_device {
 	uint64_t negotiated; /* features in force; constant while running */
 	bool running;	     /* between start() and stop() */
 	bool broken;	     /* latched until reset: queues are not served */
-	bool was_driven;     /* a driver has set DRIVER at least once since the program started */
+
+	/* Any thread. */
+	atomic_bool was_driven; /* a driver has set DRIVER since the program started */
 	struct log_once broken_said;
 	struct log_once ignored_said;
 };
@@ -165,51 +168,5 @@ int virtio_lend_kick_fd(struct virtio_device *dev, unsigned int queue);
  * virtio_interrupt(). Where the driver moves the interrupt elsewhere, the device is stopped and
  * started. */
 int virtio_lend_call_fd(struct virtio_device *dev, unsigned int queue);
-
-/*
- * For the transport. What comes from the guest is checked here; calls come on vCPU threads, several
- * at once, with no lock held. Queue numbers may be anything: a queue that is not there reads as 0.
- */
-enum virtio_queue_register {
-	VIRTIO_QUEUE_MAX_SIZE, /* read only */
-	VIRTIO_QUEUE_SIZE,
-	VIRTIO_QUEUE_DESC_LOW,
-	VIRTIO_QUEUE_DESC_HIGH,
-	VIRTIO_QUEUE_AVAIL_LOW,
-	VIRTIO_QUEUE_AVAIL_HIGH,
-	VIRTIO_QUEUE_USED_LOW,
-	VIRTIO_QUEUE_USED_HIGH,
-	VIRTIO_QUEUE_ENABLE,
-	VIRTIO_QUEUE_RESET, /* 2.6.1; reads 1 while a reset is under way, which nobody can see */
-};
-
-void virtio_attach(struct virtio_device *dev, struct virtio_transport *transport);
-
-uint8_t virtio_get_status(struct virtio_device *dev);
-/* Returns when it is done: after a reset nothing is in flight. */
-void virtio_set_status(struct virtio_device *dev, uint8_t status);
-
-/* 32 bits each: half 0 has feature bits 0 to 31; any other value than 0 and 1 reads as 0. */
-uint32_t virtio_get_offered(struct virtio_device *dev, uint32_t half);
-uint32_t virtio_get_driver_features(struct virtio_device *dev, uint32_t half);
-void virtio_set_driver_features(struct virtio_device *dev, uint32_t half, uint32_t bits);
-
-uint32_t virtio_queue_read(struct virtio_device *dev, uint32_t queue,
-			   enum virtio_queue_register reg);
-void virtio_queue_write(struct virtio_device *dev, uint32_t queue, enum virtio_queue_register reg,
-			uint32_t value);
-
-/* Little-endian values of size 1, 2, 4 or 8; what lies beyond the end reads as 0. */
-uint64_t virtio_config_read(struct virtio_device *dev, uint64_t offset, unsigned int size);
-void virtio_config_write(struct virtio_device *dev, uint64_t offset, uint64_t value,
-			 unsigned int size);
-uint8_t virtio_config_generation(struct virtio_device *dev);
-
-/* The eventfd that a transport makes an ioeventfd of. */
-int virtio_kick_fd(struct virtio_device *dev, unsigned int queue);
-/* A notification that came as a register write: posts that same eventfd. */
-void virtio_kick(struct virtio_device *dev, uint32_t queue);
-/* Where a queue's interrupt goes has changed: whoever borrowed its eventfd asks again. */
-void virtio_call_moved(struct virtio_device *dev, unsigned int queue);
 
 #endif

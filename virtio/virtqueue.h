@@ -11,6 +11,9 @@
  *		if (virtqueue_flush(vq))
  *			interrupt the driver
  *	} while (virtqueue_enable_notify(vq));
+ *
+ * One that has to stop popping before the queue is empty, because its pool is, leaves notifications
+ * off and looks again when it has room.
  */
 #ifndef VIRTIO_VIRTQUEUE_H
 #define VIRTIO_VIRTQUEUE_H
@@ -36,13 +39,15 @@ struct virtqueue_config {
 	bool enabled;
 };
 
-/* Where the device stands in the rings; all that needs saving besides the configuration. */
+/*
+ * Where the device stands in the rings, in free-running indices: all that needs saving besides the
+ * configuration. With nothing in flight all three are the same.
+ */
 struct virtqueue_state {
-	uint16_t next_avail;	 /* free-running: entries popped */
-	uint16_t next_used;	 /* free-running: entries pushed */
-	uint16_t signalled_used; /* next_used when the driver was last asked whether it wants to
-				    know */
-	bool signalled;		 /* signalled_used means something */
+	uint16_t next_avail; /* entries popped */
+	uint16_t next_used;  /* entries pushed */
+	uint16_t published;  /* entries pushed that the driver was shown, and asked whether to be
+				interrupted for */
 };
 
 struct virtqueue {
@@ -55,9 +60,8 @@ struct virtqueue {
 	const struct vring_avail *avail;
 	struct vring_used *used;
 	uint16_t seen_avail;	  /* the driver's index when it was last loaded */
-	uint16_t published;	  /* the used index when it was last stored */
 	bool event_idx, indirect; /* negotiated */
-	const char *fault;	  /* why the last call returned an error, for the one warning */
+	const char *fault;	  /* why it is of no use, for the one warning; NULL: it is sound */
 };
 
 /*
@@ -94,6 +98,9 @@ static inline bool virtqueue_enabled(const struct virtqueue *vq)
  */
 int virtqueue_pop(struct virtqueue *vq, struct virtq_chain *chain);
 
+/* The queue is of no use from now on: it pops nothing. fault says why and lives on. */
+void virtqueue_break(struct virtqueue *vq, const char *fault);
+
 /* Gives the last n popped chains back: the next virtqueue_pop() finds the first of them again. */
 void virtqueue_unpop(struct virtqueue *vq, unsigned int n);
 
@@ -107,7 +114,8 @@ bool virtqueue_flush(struct virtqueue *vq);
 
 /* Kicks are not wanted for now, since we are looking anyway. */
 void virtqueue_disable_notify(struct virtqueue *vq);
-/* Kicks are wanted again. True: something arrived meanwhile, without a kick; look again. */
+/* Kicks are wanted again. True: something arrived meanwhile, without a kick; look again. Never true
+ * for a queue that is of no use. */
 bool virtqueue_enable_notify(struct virtqueue *vq);
 
 /* The index of the next available entry, for vhost and for saving; nothing is in flight. */

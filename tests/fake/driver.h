@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "virtio/registers.h"
 #include "virtio/virtio.h"
 #include "vmm/memory.h"
 
