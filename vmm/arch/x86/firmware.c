@@ -1,9 +1,11 @@
 /* firmware.c: what firmware would leave in RAM: ACPI tables and SMBIOS. */
 #include <errno.h>
+#include <string.h>
 
 #include "vmm/arch/x86/acpi.h"
 #include "vmm/arch/x86/layout.h"
 #include "vmm/arch/x86/platform.h"
+#include "vmm/arch/x86/smbios.h"
 #include "vmm/log.h"
 #include "vmm/machine.h"
 #include "vmm/util.h"
@@ -41,7 +43,61 @@ static int write_acpi(struct machine *machine)
 	return used < 0 ? used : 0;
 }
 
+/* What CPUID says of the processor, for SMBIOS to repeat. */
+struct cpu_names {
+	char vendor[13], name[49];
+	uint32_t signature, features;
+};
+
+static void name_cpu(const struct cpuid_list *list, struct cpu_names *names)
+{
+	const struct kvm_cpuid_entry2 *leaf = cpuid_find(list, 0, 0);
+
+	memset(names, 0, sizeof(*names));
+	if (leaf) {
+		memcpy(names->vendor, &leaf->ebx, 4);
+		memcpy(names->vendor + 4, &leaf->edx, 4);
+		memcpy(names->vendor + 8, &leaf->ecx, 4);
+	}
+	leaf = cpuid_find(list, 1, 0);
+	if (leaf) {
+		names->signature = leaf->eax;
+		names->features = leaf->edx;
+	}
+	for (unsigned int i = 0; i < 3; i++) {
+		leaf = cpuid_find(list, 0x80000002 + i, 0);
+		if (leaf)
+			memcpy(names->name + 16 * i, &leaf->eax, 16); /* eax, ebx, ecx, edx */
+	}
+}
+
+static int write_smbios(struct machine *machine)
+{
+	uint64_t size = LAYOUT_SMBIOS_END - LAYOUT_SMBIOS;
+	void *place = memory_range(&machine->vm.mem, LAYOUT_SMBIOS, size, MEMORY_WRITE);
+	struct cpu_names names;
+	struct smbios_config config = {
+		.identity = machine->identity,
+		.virtual_machine = true,
+		.ncpus = machine->options->cpus,
+		.mem = &machine->vm.mem,
+	};
+	int used;
+
+	name_cpu(&machine->platform->cpu_model.supported, &names);
+	config.cpu_signature = names.signature;
+	config.cpu_features = names.features;
+	config.cpu_vendor = names.vendor;
+	config.cpu_name = names.name;
+	used = place ? smbios_build(&config, place, size) : -EFAULT;
+	if (used < 0)
+		log_error(used, "cannot build the SMBIOS tables");
+	return used < 0 ? used : 0;
+}
+
 int firmware_write(struct machine *machine)
 {
-	return write_acpi(machine);
+	int err = write_acpi(machine);
+
+	return err ? err : write_smbios(machine);
 }
