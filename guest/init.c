@@ -109,7 +109,11 @@ static void mount_filesystems(void)
 	}
 }
 
-/* A console that came with a module is not the one that this process was started with. */
+/*
+ * A console that came with a module is not the one that this process was started with. PID 1 stays
+ * the leader of the console's session: the end of a leader hangs the terminal up, and that throws
+ * away what was not yet sent.
+ */
 static void open_console(void)
 {
 	static const char *const consoles[] = {"/dev/console", "/dev/hvc0", "/dev/ttyS0"};
@@ -123,6 +127,8 @@ static void open_console(void)
 			dup2(fd, target);
 		if (fd > STDERR_FILENO)
 			close(fd);
+		setsid();
+		ioctl(STDIN_FILENO, TIOCSCTTY, 1);
 		return;
 	}
 }
@@ -286,6 +292,7 @@ static void events_init(struct events *events)
 	sigemptyset(&children);
 	sigaddset(&children, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &children, NULL);
+	signal(SIGTTOU, SIG_IGN); /* a process group out of the foreground may not change that */
 	events->fds[0].fd = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
 	events->nbuttons = 0;
 	for (unsigned int i = 0; i < MAX_BUTTONS; i++) {
@@ -325,10 +332,11 @@ static void __attribute__((noreturn)) become(char *const words[])
 {
 	sigset_t none;
 
+	setpgid(0, 0);
+	tcsetpgrp(STDIN_FILENO, getpid()); /* Ctrl-C reaches the command */
+	signal(SIGTTOU, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	setsid();
-	ioctl(STDIN_FILENO, TIOCSCTTY, 1); /* Ctrl-C reaches the command */
 	if (strcmp(words[0], "sleep") == 0) {
 		sleep(words[1] ? (unsigned int)strtoul(words[1], NULL, 10) : 0);
 		_exit(0);
