@@ -1,0 +1,220 @@
+#!/bin/bash
+# linux.sh: boots stock kernels under minivmm and checks what the guest saw and how the run ended. Runs where KVM is
+# real; tests/guests/run.sh makes things ready and starts it. A boot costs seconds in an emulated machine, so each
+# one answers many questions.
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit
+build=${O:-build}
+guests=$build/guests
+minivmm=$build/minivmm
+work=$(mktemp -d)
+trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+
+passed=0 failed=0 label='' started=0 log=$work/log
+
+now() { date +%s%3N; }
+
+# begin LABEL: what follows is about this boot, and takes its time from here.
+begin() { label=$1 started=$(now); }
+
+# check NAME COMMAND...: one result, named after the boot; the boot's time goes to the first.
+check() {
+	local name=$1 verdict=fail reason='' ended
+	shift
+	ended=$(now)
+	if "$@"; then
+		verdict=pass passed=$((passed + 1))
+	else
+		failed=$((failed + 1)) reason="not so: $*"
+		echo "FAIL: $label: $name ($*)"
+		failures=yes
+	fi
+	printf '%s\t%s\t%s\t%s\n' $verdict $((ended - started)) "Linux: $label: $name" "$reason" \
+		>>"${CHECK_RESULTS:-/dev/null}"
+	started=$ended
+}
+
+# The guest's and minivmm's words, shown when something about the boot was wrong.
+report() {
+	if [ -n "${failures:-}" ]; then
+		sed 's/^/    | /' "$log" "$work/err" | tail -n 60
+	fi
+	failures=
+	echo "$label: $((passed)) passed, $((failed)) failed so far"
+}
+
+has() { grep -q -x -E "$1" "$log"; }
+hasnt() { ! grep -q -E "$1" "$log"; }
+is() { [ "$1" = "$2" ]; }
+
+# boot KERNEL OPTION...: runs it to its end; output in $log, messages in $work/err, and its status in $status.
+boot() {
+	local kernel=$1
+	shift
+	timeout 180 "$minivmm" run --kernel "$guests/$kernel" --initrd "$guests/${kernel%.*}.cpio" \
+		--status-file "$work/outcome" "$@" </dev/null >"$work/raw" 2>"$work/err"
+	status=$?
+	tr -d '\r' <"$work/raw" >"$log"
+}
+
+uuid_printed() { sed -n 's/.*uuid \([0-9a-f-]*\)$/\1/p' "$work/err"; }
+
+clocksource_follows_cpuid() {
+	if has 'probe: nonstop-tsc 1'; then
+		has 'probe: clocksource tsc'
+	else
+		has 'probe: clocksource kvm-clock'
+	fi
+}
+
+# One boot, and everything that is to be seen in it. boot_matrix KERNEL CPUS MEM_MIB OPTION...
+boot_matrix() {
+	local kernel=$1 cpus=$2 mem=$3 online=0
+	shift 3
+	[ "$cpus" -eq 1 ] || online=0-$((cpus - 1))
+	begin "$kernel, $cpus CPUs${*:+, $*}"
+	boot "$kernel" --cpus "$cpus" --mem "${mem}M" --append "quiet panic=-1 -- sh -c \"probe; exit $((40 + cpus))\"" "$@"
+	check "the command's status is the run's" is "$status" $((40 + cpus))
+	check "CPUs online" has "probe: online $online"
+	check "one socket, a thread per core" has 'probe: sockets 1'
+	check "memory" has "init: memory $mem MiB, .*"
+	check "hypervisor is KVM, by CPUID and lscpu" has 'probe: lscpu KVM'
+	check "kvm-clock registered" has 'probe: kvm-clock [1-9]'
+	check "clock source follows CPUID" clocksource_follows_cpuid
+	check "TSC frequency known, not calibrated" has 'probe: tsc-calibrated 0'
+	check "LAPIC timer with TSC deadline" has 'probe: tsc-deadline 1'
+	check "LAPIC timer not calibrated" has 'probe: apic-calibrated 0'
+	check "delay loop preset" has 'probe: delay-preset 1'
+	check "SMBIOS UUID is the one printed" has "init: uuid $(uuid_printed)"
+	check "dmidecode reads all tables without complaint" has 'probe: dmidecode 0 1[0-9] 0'
+	check "the kernel complains of nothing" hasnt 'probe: complaint'
+	check "the wall clock is right" clock_right
+	report
+}
+
+clock_right() {
+	local time difference
+	time=$(sed -n 's/^init: time //p' "$log" | tail -n 1)
+	difference=$(($(date +%s) - ${time:-0}))
+	[ "$difference" -ge -2 ] && [ "$difference" -le 30 ]
+}
+
+# A machine that is talked to. start KERNEL OPTION... ; expect PATTERN; type LINE; end.
+start() {
+	local kernel=$1
+	shift
+	rm -f "$work/in" "$work/out"
+	mkfifo "$work/in" "$work/out"
+	: >"$log"
+	timeout --foreground 600 "$minivmm" run --kernel "$guests/$kernel" --initrd "$guests/${initramfs:-${kernel%.*}.cpio}" \
+		"$@" <"$work/in" >"$work/out" 2>"$work/err" &
+	machine=$!
+	exec 5>"$work/in" 6<"$work/out"
+}
+
+# Reads until a line matches; it is in $line then.
+expect() {
+	while IFS= read -r -t 120 -u 6 line; do
+		line=${line%$'\r'}
+		echo "$line" >>"$log"
+		[[ $line =~ $1 ]] && return 0
+	done
+	return 1
+}
+
+type_line() { printf '%s\n' "$1" >&5; }
+
+end() {
+	exec 5>&-
+	expect '^there is no such line$'
+	exec 6<&-
+	wait "$machine"
+	status=$?
+}
+
+clock_right_now() {
+	expect '^init: time ' || return 1
+	local difference=$(($(date +%s) - ${line#init: time }))
+	[ "$difference" -ge -2 ] && [ "$difference" -le 5 ]
+}
+
+# reboots N: in one machine, each asked for on its console once the guest is ready.
+reboots() {
+	local i
+	begin "reboot in place, 2 CPUs, $1 times"
+	start cloud-6.1.bzImage --cpus 2 --append 'quiet panic=-1 -- ask' --verbose
+	for ((i = 1; i <= $1; i++)); do
+		check "boot $i: the clock is right" clock_right_now
+		check "boot $i: the guest asks" expect '^init: ready'
+		if [ $i -eq 2 ]; then
+			type_line 'sh -c "echo cpus $(cat /sys/devices/system/cpu/online)"'
+			check "both CPUs are back, and piped input reaches the guest" expect '^cpus 0-1'
+			check "the guest asks again" expect '^init: ready'
+		fi
+		[ $i -lt "$1" ] || break
+		if [ $i -eq 3 ]; then
+			type_line panic # with panic=-1, a reset
+		else
+			type_line reboot
+		fi
+	done
+	check "the UUID is the same each time" is 1 "$(grep '^init: uuid' "$log" | sort -u | wc -l)"
+	type_line poweroff
+	end
+	check "power-off ends it with 0" is "$status" 0
+	report
+}
+
+# ends STATUS LABEL OPTION...: a boot of which only the end is looked at.
+ends() {
+	local expected=$1
+	begin "$2"
+	shift 2
+	boot cloud-6.1.bzImage "$@"
+	check "status $expected" is "$status" "$expected"
+	report
+}
+
+signals() {
+	begin "SIGTERM to a running command"
+	start cloud-6.1.bzImage --cpus 2 --append 'quiet -- sh -c "echo running; sleep 1000"'
+	expect '^running'
+	kill -TERM "$machine"
+	check "the power button is pressed" expect '^init: power button'
+	end
+	check "the guest powers off: status 0" is "$status" 0
+	report
+
+	begin "SIGTERM to a guest without a button driver"
+	initramfs=no-modules.cpio start cloud-6.1.bzImage --grace 1 --append 'quiet -- sleep 1000'
+	expect '^init: uptime'
+	kill -TERM "$machine"
+	end
+	check "the grace passes: status 143" is "$status" 143
+	report
+}
+
+if [ "${1:-}" = --soak ]; then
+	reboots 100
+else
+	for kernel in cloud-6.1 cloud-6.12 full-6.12; do
+		[ -e "$guests/$kernel.bzImage" ] || continue
+		boot_matrix $kernel.bzImage 1 256
+		boot_matrix $kernel.bzImage 2 512
+		boot_matrix $kernel.bzImage 4 4096
+		boot_matrix $kernel.vmlinux 2 512 --boot linux64
+		boot_matrix $kernel.vmlinux 2 512 --boot pvh
+	done
+	reboots 6
+	ends 0 "power-off" --append 'quiet -- poweroff'
+	ends 120 "reset under --no-reboot" --no-reboot --append 'quiet -- reboot'
+	ends 122 "panic under --no-reboot" --no-reboot --append 'quiet panic=-1 -- panic'
+	ends 120 "panic under --no-reboot, no pvpanic driver" --no-reboot --initrd "$guests/no-modules.cpio" \
+		--append 'quiet panic=-1 -- panic'
+	ends 255 "status 255" --append 'quiet -- exit 255'
+	ends 124 "timeout" --timeout 6 --append 'quiet -- sleep 1000'
+	signals
+fi
+echo "guests: $passed passed, $failed failed"
+[ $failed -eq 0 ]

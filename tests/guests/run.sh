@@ -1,0 +1,41 @@
+#!/bin/bash
+# run.sh: everything that needs a Linux guest. Makes kernels and initramfs ready, then runs linux.sh where KVM can
+# boot them: here, or in scripts/nested, in one machine for all.
+#
+#   tests/guests/run.sh [--soak]
+#
+# Adds a line per check to $CHECK_RESULTS, if set; $O is the build folder.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+build=${O:-build}
+mkdir -p "$build/guests"
+
+for kernel in cloud-6.1 cloud-6.12 full-6.12; do
+	flavour=${kernel%-*} series=${kernel#*-}
+	if ! scripts/guest-kernel "$flavour" "$series" >/dev/null; then
+		printf 'skip\t0\tLinux: %s\tno such kernel in the archive\n' "$kernel" >>"${CHECK_RESULTS:-/dev/null}"
+		continue
+	fi
+	ln -sfn "$(scripts/guest-kernel "$flavour" "$series")" "$build/guests/$kernel.bzImage"
+	ln -sfn "$(scripts/guest-kernel --vmlinux "$flavour" "$series")" "$build/guests/$kernel.vmlinux"
+	modules=$(scripts/guest-kernel --modules "$flavour" "$series")
+	scripts/mkinitramfs --modules "$modules" --bare --module button --module evdev --module pvpanic-mmio \
+		--busybox --program dmidecode --program lscpu --file tests/guests/probe:/bin/probe \
+		"$build/guests/$kernel.cpio"
+	scripts/mkinitramfs "$build/guests/no-modules.cpio"
+done
+
+if kind=$(scripts/kvm-kind); then
+	echo "guests: on this machine's KVM"
+	exec tests/guests/linux.sh "$@"
+fi
+echo "guests: in an emulated machine ($kind)"
+NESTED_EXCHANGE=$(mktemp -d)
+export NESTED_EXCHANGE
+trap 'rm -rf "$NESTED_EXCHANGE"' EXIT
+status=0
+results=${CHECK_RESULTS:-/dev/null}
+CHECK_RESULTS=$NESTED_EXCHANGE/results scripts/nested --timeout "${GUESTS_TIMEOUT:-900}" -- \
+	tests/guests/linux.sh "$@" </dev/null || status=$?
+[ ! -e "$NESTED_EXCHANGE/results" ] || cat "$NESTED_EXCHANGE/results" >>"$results"
+exit $status
