@@ -148,6 +148,7 @@ reboots() {
 		check "boot $i: the clock is right" clock_right_now
 		check "boot $i: the guest asks" expect '^init: ready'
 		if [ $i -eq 2 ]; then
+			# shellcheck disable=SC2016 # for the guest's shell
 			type_line 'sh -c "echo cpus $(cat /sys/devices/system/cpu/online)"'
 			check "both CPUs are back, and piped input reaches the guest" expect '^cpus 0-1'
 			check "the guest asks again" expect '^init: ready'
