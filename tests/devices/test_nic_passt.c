@@ -2,6 +2,7 @@
  * Tests of devices/backend/nic_passt.c and child.c, with shell scripts in passt's place: no network
  * is needed.
  */
+#include <fcntl.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -200,7 +201,7 @@ static void what_a_program_leaves_in_the_background_is_not_waited_for(void **sta
 	int fds[2];
 
 	(void)state;
-	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
 	assert_int_equal(child_run(argv, fds[0], -1, line), 3);
 	assert_string_equal(line, "left it");
 	close(fds[0]);
