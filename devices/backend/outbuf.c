@@ -111,14 +111,13 @@ static enum progress write_some(struct outbuf *out)
 
 /* The source is on the loop only while we wait: epoll reports a lost reader without being asked,
  * again and again. */
-static void watch(struct outbuf *out, bool wait)
+static int watch(struct outbuf *out, bool wait)
 {
-	if (wait == out->source.added)
-		return;
+	if (wait && !out->source.added)
+		return loop_add(out->loop, &out->source, EPOLLOUT);
 	if (!wait)
 		loop_remove(out->loop, &out->source);
-	else if (loop_add(out->loop, &out->source, EPOLLOUT) < 0)
-		loop_timer_set(&out->timer, DRAIN_DELAY_NS, 0); /* no memory for it: later */
+	return 0;
 }
 
 static void drain(struct outbuf *out)
@@ -138,8 +137,9 @@ static void drain(struct outbuf *out)
 	out->hurried = left;
 	pthread_mutex_unlock(&out->lock);
 
-	watch(out, left && progress == NO_ROOM);
-	if (left && progress != NO_ROOM)
+	if (watch(out, left && progress == NO_ROOM) < 0)
+		loop_timer_set(&out->timer, DRAIN_DELAY_NS, 0); /* no memory to watch it: later */
+	else if (left && progress != NO_ROOM)
 		loop_timer_set(&out->timer, 1, 0);
 	if (tell && out->writable)
 		out->writable(out);
@@ -149,10 +149,10 @@ static void timer_fired(struct loop_timer *timer)
 {
 	struct outbuf *out = container_of(timer, struct outbuf, timer);
 
-	if (out->at_once < OUTBUF_SIZE)
-		watch(out, true); /* asks for room first */
-	else
-		drain(out);
+	/* Where O_NONBLOCK is not ours, asks for room first; what cannot be asked never waits. */
+	if (out->at_once < OUTBUF_SIZE && watch(out, true) == 0)
+		return;
+	drain(out);
 }
 
 static void fd_ready(struct loop_source *source, uint32_t events)

@@ -23,26 +23,22 @@ enum { TERMINAL_INPUT_SIZE = 4096 };
 struct terminal {
 	struct stream stream;			    /* what the console device uses */
 	void (*quit)(struct terminal *terminal);    /* Ctrl-A x; set by the owner; loop thread */
-	void (*resized)(struct terminal *terminal); /* the window changed; set by its user, or NULL;
-						       loop thread */
+	void (*resized)(struct terminal *terminal); /* the window changed; or NULL; loop thread */
 
-	struct loop *loop; /* borrowed */
-	int in_fd; /* borrowed: it may be shared with other processes and is never made non-blocking
-		    */
-	bool is_terminal; /* constant after start */
-	bool raw;	  /* loop thread */
 	struct outbuf out;
-
-	struct loop_source input; /* loop thread, as the next four */
-	struct loop_timer refill; /* an input that epoll cannot watch, or room again after none */
-	bool unwatched;		  /* a regular file or /dev/null: read whenever there is room */
-	bool ended;		  /* end of file or an error: nothing more will come */
-	bool command;		  /* Ctrl-A was typed, its letter not yet */
+	struct loop *loop;	   /* borrowed */
+	int in_fd;		   /* borrowed; others may share it: never made non-blocking */
+	bool is_terminal;	   /* constant after start */
+	bool started;		   /* loop thread, as the next five */
+	bool ended;		   /* end of file or an error: nothing more will come */
+	bool command;		   /* Ctrl-A was typed, its letter not yet */
+	struct loop_source source; /* on the loop while there is room for input */
+	struct loop_timer again;   /* looks at the input when the source does not */
 
 	pthread_mutex_t lock; /* guards the rest */
 	uint8_t ring[TERMINAL_INPUT_SIZE];
 	size_t first, count;
-	bool starved; /* refill waits for room in the ring */
+	bool starved; /* there was no room for more: again is set when there is */
 };
 
 /* quit must be set before. Neither descriptor is changed or closed. 0 or -errno, logged. */
