@@ -71,7 +71,7 @@ static uint8_t *begin(struct builder *builder, uint8_t type, uint8_t len, unsign
 	memset(at, 0, len);
 	at[0] = type;
 	at[1] = len;
-	store_le16(at + 2, (uint16_t)(type << 8 | number));
+	store_le16(at + 2, (uint16_t)((unsigned int)type << 8 | number));
 	builder->strings = 0;
 	return at;
 }
