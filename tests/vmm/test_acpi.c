@@ -1,19 +1,19 @@
 /*
  * test_acpi.c: the tables as a kernel walks them: RSDP, XSDT, every checksum, every field it acts
- * on. With TEST_OUT set to a directory each table is left there too, for tests/firmware-tables.
+ * on. With TEST_OUT set to a directory each table is left there too, for tests/formats.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include <errno.h>
 
+#include "tests/fake/keep.h"
 #include "vmm/arch/x86/acpi.h"
 #include "vmm/arch/x86/layout.h"
 #include "vmm/bytes.h"
@@ -143,34 +143,26 @@ static bool contains(const uint8_t *table, const void *bytes, size_t len)
 	return memmem(table, load_le32(table + 4), bytes, len) != NULL;
 }
 
-static void write_table(const char *directory, const char *variant, const uint8_t *table)
+static void keep_table(const char *variant, const uint8_t *table)
 {
-	char path[512];
-	FILE *file;
+	char name[32];
 
-	snprintf(path, sizeof(path), "%s/%s-%.4s.aml", directory, variant, (const char *)table);
-	file = fopen(path, "we");
-	assert_non_null(file);
-	assert_int_equal(fwrite(table, load_le32(table + 4), 1, file), 1);
-	assert_int_equal(fclose(file), 0);
+	snprintf(name, sizeof(name), "%s-%.4s.aml", variant, (const char *)table);
+	keep_file(name, 0, table, load_le32(table + 4));
 }
 
 static void keep_tables(const char *variant)
 {
-	const char *directory = getenv("TEST_OUT");
-	uint32_t facs;
+	uint32_t facs = load_le32(find_table("FACP") + 36);
 
-	if (!directory)
-		return;
-	facs = load_le32(find_table("FACP") + 36);
-	write_table(directory, variant, find_dsdt());
-	write_table(directory, variant, find_table("FACP"));
-	write_table(directory, variant, find_table("APIC"));
-	write_table(directory, variant, check_table(load_le64(buf + 24), "XSDT"));
+	keep_table(variant, find_dsdt());
+	keep_table(variant, find_table("FACP"));
+	keep_table(variant, find_table("APIC"));
+	keep_table(variant, check_table(load_le64(buf + 24), "XSDT"));
 	if (find_table("MCFG"))
-		write_table(directory, variant, find_table("MCFG"));
+		keep_table(variant, find_table("MCFG"));
 	if (facs)
-		write_table(directory, variant, at(facs, 64));
+		keep_table(variant, at(facs, 64));
 }
 
 static void every_table_is_found_from_the_rsdp(void **state)

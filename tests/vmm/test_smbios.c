@@ -1,13 +1,11 @@
 /*
  * test_smbios.c: the structures as a kernel scans them. With TEST_OUT set to a directory, the first
- * MiB of memory with tables in it is left there too, for tests/firmware-tables.
+ * MiB of memory with tables in it is left there too, for tests/formats.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -15,6 +13,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "tests/fake/keep.h"
 #include "vmm/arch/x86/layout.h"
 #include "vmm/arch/x86/smbios.h"
 #include "vmm/bytes.h"
@@ -97,21 +96,10 @@ static const char *text(const uint8_t *structure, unsigned int offset)
 	return at;
 }
 
+/* With what a scan finds behind it, as in the first MiB of memory. */
 static void keep_memory(const char *name)
 {
-	const char *directory = getenv("TEST_OUT");
-	char path[512];
-	FILE *file;
-
-	if (!directory)
-		return;
-	snprintf(path, sizeof(path), "%s/smbios-%s.bin", directory, name);
-	file = fopen(path, "we");
-	assert_non_null(file);
-	assert_int_equal(ftruncate(fileno(file), LAYOUT_HIGH_MEMORY), 0);
-	assert_int_equal(fseek(file, LAYOUT_SMBIOS, SEEK_SET), 0);
-	assert_int_equal(fwrite(buf, (size_t)used, 1, file), 1);
-	assert_int_equal(fclose(file), 0);
+	keep_file(name, LAYOUT_SMBIOS, buf, LAYOUT_SMBIOS_END - LAYOUT_SMBIOS);
 }
 
 static void the_entry_point_is_the_one_worked_out_by_hand(void **state)
@@ -139,7 +127,7 @@ static void all_structures_are_there_once_and_end_with_127(void **state)
 
 	(void)state;
 	build(&config);
-	keep_memory("small");
+	keep_memory("smbios-small.bin");
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
 		assert_non_null(find(types[i], 0));
 		assert_null(find(types[i], 1));
@@ -190,7 +178,7 @@ static void a_machine_says_that_it_is_virtual_or_does_not(void **state)
 	assert_int_equal(find(0, 0)[0x13], 0x14);
 	config.virtual_machine = false;
 	build(&config);
-	keep_memory("unaware");
+	keep_memory("smbios-unaware.bin");
 	assert_string_equal(text(find(1, 0), 5), "PC");
 	assert_int_equal(find(0, 0)[0x13], 0x04);
 	assert_null(memmem(buf, (size_t)used, "KVM", 3));
@@ -229,7 +217,7 @@ static void cpu_names_may_be_missing(void **state)
 	config.cpu_name = "";
 	config.noem_strings = 0;
 	build(&config);
-	keep_memory("bare");
+	keep_memory("smbios-bare.bin");
 	assert_int_equal(find(4, 0)[0x07], 0);
 	assert_int_equal(find(4, 0)[0x10], 0);
 	assert_null(find(11, 0));
@@ -247,7 +235,7 @@ static void memory_is_told_at_each_width(void **state)
 
 	config.mem = &split;
 	build(&config);
-	keep_memory("split");
+	keep_memory("smbios-split.bin");
 	assert_int_equal(load_le32(find(16, 0) + 7), 8 << 20);
 	assert_int_equal(load_le16(find(17, 0) + 0x0c), 8192);
 	assert_int_equal(load_le32(find(19, 0) + 4), 0);
@@ -257,7 +245,7 @@ static void memory_is_told_at_each_width(void **state)
 
 	config.mem = &huge;
 	build(&config);
-	keep_memory("huge");
+	keep_memory("smbios-huge.bin");
 	assert_int_equal(load_le32(find(16, 0) + 7), 0x80000000);
 	assert_int_equal(load_le64(find(16, 0) + 0x0f), 8192 * GIB);
 	assert_int_equal(load_le16(find(17, 0) + 0x0c), 0x7fff);
