@@ -1,0 +1,66 @@
+/* main.c: the sub-commands; the only file that ends the process. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmm/cmd.h"
+#include "vmm/log.h"
+#include "vmm/util.h"
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *help;
+} commands[] = {
+	{"run", cmd_run, "boot a kernel in a virtual machine"},
+};
+
+static void print_usage(FILE *to)
+{
+	fprintf(to, "usage: minivmm COMMAND [options]\n\n"
+		    "A small virtual machine monitor for Linux KVM.\n\ncommands:\n");
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
+	fprintf(to, "\n'minivmm COMMAND --help' tells more; --version prints the version.\n");
+}
+
+static int unknown_command(const char *word)
+{
+	const char *names[ARRAY_SIZE(commands)];
+	const char *nearest;
+
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		names[i] = commands[i].name;
+	nearest = nearest_word(word, strlen(word), names, ARRAY_SIZE(names));
+	if (nearest)
+		log_error(0, "unknown command '%s'; did you mean '%s'?", word, nearest);
+	else
+		log_error(0, "unknown command '%s'; see 'minivmm --help'", word);
+	return EXIT_USAGE;
+}
+
+static int dispatch(int argc, char **argv)
+{
+	if (argc < 2) {
+		print_usage(stderr);
+		return EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+		print_usage(stdout);
+		return EXIT_SUCCESS;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		printf("minivmm %s\n", MINIVMM_VERSION);
+		return EXIT_SUCCESS;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].run(argc - 2, argv + 2);
+	}
+	return unknown_command(argv[1]);
+}
+
+int main(int argc, char **argv)
+{
+	exit(dispatch(argc, argv));
+}
