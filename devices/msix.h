@@ -16,6 +16,7 @@
 
 #include "vmm/bus.h"
 #include "vmm/irq.h"
+#include "vmm/log.h"
 
 struct msi_backend;
 struct pci_device;
@@ -47,15 +48,17 @@ enum {
 	MSIX_BAR_SIZE = 4096, /* the table from 0 on, the pending bits in the upper half */
 };
 
-/* A row of the table, as the guest sees it. */
-struct msix_entry {
-	uint64_t address;
-	uint32_t data;
-	uint32_t control; /* bit 0: masked */
+/* The words of a row of the table, 6.8.2.6 to 6.8.2.9. */
+enum msix_word {
+	MSIX_ADDRESS,
+	MSIX_UPPER_ADDRESS,
+	MSIX_DATA,
+	MSIX_VECTOR_CONTROL, /* bit 0: masked */
+	MSIX_WORDS,
 };
 
 struct msix_state {
-	struct msix_entry table[MSIX_MAX_VECTORS];
+	uint32_t table[MSIX_MAX_VECTORS][MSIX_WORDS];
 	uint8_t enabled;
 	uint8_t function_masked;
 };
@@ -67,6 +70,7 @@ struct msix {
 	unsigned int capability;     /* its offset in configuration space; constant */
 	struct irqfd irqfds[MSIX_MAX_VECTORS];
 	struct io_region region;
+	struct log_once refused;
 	pthread_mutex_t lock; /* guards state and routes */
 	struct msix_state state;
 };
@@ -81,7 +85,7 @@ int msix_init(struct msix *msix, struct pci_device *device, struct msi_backend *
 void msix_destroy(struct msix *msix); /* accepts a zeroed struct */
 
 /* Has the guest turned MSI-X on? While it has not, a device uses pci_intx_set(). Any thread. */
-bool msix_is_enabled(struct msix *msix);
+bool msix_is_enabled(const struct msix *msix);
 
 /* Sends the vector's message, now or when it is unmasked. A vector that is not there is dropped.
  * Any thread. */

@@ -79,7 +79,7 @@ struct pci_device {
 	uint8_t writable[PCI_CONFIG_SIZE]; /* bits that the guest may change; constant after start
 					    */
 	unsigned int capabilities_end;	   /* constant after start */
-	uint8_t *last_link;		   /* constant after start: next pointer of the last one */
+	unsigned int last_link;		   /* offset of the last one's link; constant after start */
 	struct pci_state state;		   /* guarded by the bus's lock */
 };
 
