@@ -150,18 +150,6 @@ int cpu_power_on(const struct cpu_model *model, struct vcpu *vcpu)
 	return vcpu->id == 0 ? set_lapic(vcpu) : 0;
 }
 
-int cpu_get_sregs(struct vcpu *vcpu, struct kvm_sregs *sregs)
-{
-	return check(vcpu, ioctl(vcpu->fd, KVM_GET_SREGS, sregs), "KVM_GET_SREGS");
-}
-
-int cpu_set_registers(struct vcpu *vcpu, const struct kvm_regs *regs, const struct kvm_sregs *sregs)
-{
-	int err = check(vcpu, ioctl(vcpu->fd, KVM_SET_SREGS, sregs), "KVM_SET_SREGS");
-
-	return err ? err : check(vcpu, ioctl(vcpu->fd, KVM_SET_REGS, regs), "KVM_SET_REGS");
-}
-
 enum vcpu_next arch_vcpu_exit(struct vcpu *vcpu)
 {
 	char text[EXIT_TEXT_SIZE];
@@ -258,7 +246,7 @@ void arch_vcpu_dump(struct vcpu *vcpu)
 	struct kvm_sregs sregs;
 
 	if (check(vcpu, ioctl(vcpu->fd, KVM_GET_REGS, &regs), "KVM_GET_REGS") ||
-	    cpu_get_sregs(vcpu, &sregs))
+	    check(vcpu, ioctl(vcpu->fd, KVM_GET_SREGS, &sregs), "KVM_GET_SREGS"))
 		return;
 	log_notice("CPU %u:", vcpu->id);
 	dump_registers(&regs);

@@ -1,5 +1,6 @@
 /*
- * cpu.h: a vCPU as it is at power-on: CPUID, MSRs, local APIC; the boot CPU's first registers.
+ * cpu.h: a vCPU as it is at power-on: CPUID, MSRs, local APIC. Its first registers are the
+ * loader's.
  *
  * arch_vcpu_exit() and arch_vcpu_dump() of vmm/arch.h stand in cpu.c too; arch_vcpu_init() is the
  * platform's, which owns the model, and is one call of cpu_power_on().
@@ -9,8 +10,6 @@
 
 #include "vmm/arch/x86/cpuid.h"
 
-struct kvm_regs;
-struct kvm_sregs;
 struct vcpu;
 struct vm;
 
@@ -29,11 +28,5 @@ int cpu_model_init(struct cpu_model *model, const struct vm *vm, const struct cp
  * to who runs: CPU 0 may, the others wait for INIT and SIPI. 0 or -errno, logged.
  */
 int cpu_power_on(const struct cpu_model *model, struct vcpu *vcpu);
-
-/* Registers of a vCPU that is not running; what a loader changes it reads first. 0 or -errno,
- * logged. */
-int cpu_get_sregs(struct vcpu *vcpu, struct kvm_sregs *sregs);
-int cpu_set_registers(struct vcpu *vcpu, const struct kvm_regs *regs,
-		      const struct kvm_sregs *sregs);
 
 #endif
