@@ -358,6 +358,11 @@ void virtio_kick(struct virtio_device *dev, uint32_t queue)
 		return; /* only when 2^64 kicks were never read: it is awake then */
 }
 
+void virtio_kick_again(struct virtio_device *dev, unsigned int queue)
+{
+	virtio_kick(dev, queue);
+}
+
 int virtio_lend_kick_fd(struct virtio_device *dev, unsigned int queue)
 {
 	dev->queues[queue].kick_lent = true;

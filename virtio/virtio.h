@@ -148,6 +148,12 @@ void virtio_flush(struct virtio_device *dev, unsigned int queue);
 void virtio_interrupt(struct virtio_device *dev, unsigned int queue);
 
 /*
+ * Kicks the queue as the driver does: kick() is called again from the loop, after other sources had
+ * their turn. For a device that bounds what it does at once, and to wake whom the kicks were lent.
+ */
+void virtio_kick_again(struct virtio_device *dev, unsigned int queue);
+
+/*
  * The driver did what leaves us no way on: DEVICE_NEEDS_RESET, a configuration change interrupt and
  * one warning. Queues are not served until the driver resets the device. Loop thread.
  */

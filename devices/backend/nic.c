@@ -43,6 +43,6 @@ void nic_link_down(struct nic *nic)
 	if (!nic->link_up)
 		return;
 	nic->link_up = false;
-	if (nic->link_changed)
-		nic->link_changed(nic);
+	if (nic->client)
+		nic->client->link_changed(nic->client);
 }

@@ -64,17 +64,21 @@ struct nic_ops {
 	void (*close)(struct nic *nic);
 };
 
+/* The card on top of it embeds this. All of it is called on the loop's thread. */
+struct nic_client {
+	void (*readable)(struct nic_client *client, unsigned int queue); /* recv() may do */
+	void (*writable)(struct nic_client *client, unsigned int queue); /* send() may do again */
+	void (*link_changed)(struct nic_client *client);
+};
+
 /* What the backend fills in is constant once it is open, but for link_up. */
 struct nic {
 	const struct nic_ops *ops;
-	unsigned int queues; /* pairs, 1 to NIC_MAX_QUEUES */
-	uint32_t offloads;   /* enum nic_offload: what the host can take, and give */
-	uint16_t mtu;	     /* what the guest must be told; 0: nothing */
-	bool link_up;	     /* false once the host's end has gone */
-	/* Set by the device on top before it starts; on the loop's thread. */
-	void (*readable)(struct nic *nic, unsigned int queue);
-	void (*writable)(struct nic *nic, unsigned int queue);
-	void (*link_changed)(struct nic *nic);
+	unsigned int queues;	   /* pairs, 1 to NIC_MAX_QUEUES */
+	uint32_t offloads;	   /* enum nic_offload: what the host can take, and give */
+	uint16_t mtu;		   /* what the guest must be told; 0: nothing */
+	bool link_up;		   /* false once the host's end has gone */
+	struct nic_client *client; /* borrowed; set before anything is unpaused */
 };
 
 /* What the options ask for, paused. 0 or -errno, logged. */

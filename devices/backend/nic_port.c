@@ -31,11 +31,11 @@ static void port_ready(struct loop_source *source, uint32_t events)
 	if (port->want_write && (events & (EPOLLOUT | trouble))) {
 		port->want_write = false;
 		update(port);
-		if ((!port->flush || port->flush(port) == 0) && port->nic->writable)
-			port->nic->writable(port->nic, port->queue);
+		if ((!port->flush || port->flush(port) == 0) && port->nic->client)
+			port->nic->client->writable(port->nic->client, port->queue);
 	}
-	if (port->want_read && (events & (EPOLLIN | trouble)) && port->nic->readable)
-		port->nic->readable(port->nic, port->queue);
+	if (port->want_read && (events & (EPOLLIN | trouble)) && port->nic->client)
+		port->nic->client->readable(port->nic->client, port->queue);
 }
 
 void nic_port_init(struct nic_port *port, struct nic *nic, unsigned int queue, struct loop *loop,

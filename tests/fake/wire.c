@@ -11,29 +11,29 @@
 
 #define DEADLINE_NS (20 * 1000000000ull)
 
-static struct wire *the_wire; /* callbacks know the nic only; one per test program at a time */
-
-static void readable(struct nic *nic, unsigned int queue)
+static struct wire *wire_of(struct nic_client *client)
 {
-	(void)nic;
-	(void)queue;
-	the_wire->readable++;
-	loop_stop(&the_wire->loop);
+	return container_of(client, struct wire, client);
 }
 
-static void writable(struct nic *nic, unsigned int queue)
+static void readable(struct nic_client *client, unsigned int queue)
 {
-	(void)nic;
 	(void)queue;
-	the_wire->writable++;
-	loop_stop(&the_wire->loop);
+	wire_of(client)->readable++;
+	loop_stop(&wire_of(client)->loop);
 }
 
-static void link_changed(struct nic *nic)
+static void writable(struct nic_client *client, unsigned int queue)
 {
-	(void)nic;
-	the_wire->link_changes++;
-	loop_stop(&the_wire->loop);
+	(void)queue;
+	wire_of(client)->writable++;
+	loop_stop(&wire_of(client)->loop);
+}
+
+static void link_changed(struct nic_client *client)
+{
+	wire_of(client)->link_changes++;
+	loop_stop(&wire_of(client)->loop);
 }
 
 static void too_late(struct loop_timer *timer)
@@ -48,15 +48,13 @@ void wire_init(struct wire *wire)
 	assert_int_equal(loop_init(&wire->loop), 0);
 	wire->deadline.fired = too_late;
 	assert_int_equal(loop_timer_init(&wire->loop, &wire->deadline), 0);
-	the_wire = wire;
 }
 
 void wire_connect(struct wire *wire, struct nic *nic)
 {
 	wire->nic = nic;
-	nic->readable = readable;
-	nic->writable = writable;
-	nic->link_changed = link_changed;
+	wire->client = (struct nic_client){readable, writable, link_changed};
+	nic->client = &wire->client;
 	nic_pause(nic, 0, false);
 }
 

@@ -18,6 +18,7 @@ struct wire {
 	struct loop loop;
 	struct loop_timer deadline; /* fails the test; nothing waits for it */
 	struct nic *nic;
+	struct nic_client client; /* its */
 	unsigned int readable, writable, link_changes;
 };
 
