@@ -76,6 +76,8 @@ $(O)/guest/init: guest/init.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -std=gnu11 -Os -s -static $(WARNINGS) -MMD -MP -MF $@.d -o $@ $<
 
+include tests/fuzz/fuzz.mk
+
 clean:
 	rm -rf $(O) minivmm
 
