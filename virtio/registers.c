@@ -51,25 +51,17 @@ void virtio_set_driver_features(struct virtio_device *dev, uint32_t half, uint32
 
 /* Queues. */
 
-/* The address that one of the six halves belongs to. */
-static uint64_t *address_of(struct virtqueue_config *config, enum virtio_queue_register reg)
+/* Of the six halves of addresses, in their order. */
+static gpa_t *address_of(struct virtqueue_config *config, enum virtio_queue_register reg)
 {
-	switch (reg) {
-	case VIRTIO_QUEUE_DESC_LOW:
-	case VIRTIO_QUEUE_DESC_HIGH:
-		return &config->desc;
-	case VIRTIO_QUEUE_AVAIL_LOW:
-	case VIRTIO_QUEUE_AVAIL_HIGH:
-		return &config->avail;
-	default:
-		return &config->used;
-	}
+	gpa_t *const addresses[] = {&config->desc, &config->avail, &config->used};
+
+	return addresses[(reg - VIRTIO_QUEUE_DESC_LOW) / 2];
 }
 
 static bool is_high(enum virtio_queue_register reg)
 {
-	return reg == VIRTIO_QUEUE_DESC_HIGH || reg == VIRTIO_QUEUE_AVAIL_HIGH ||
-	       reg == VIRTIO_QUEUE_USED_HIGH;
+	return (reg - VIRTIO_QUEUE_DESC_LOW) % 2;
 }
 
 uint32_t virtio_queue_read(struct virtio_device *dev, uint32_t queue,

@@ -13,7 +13,7 @@
 enum virtio_queue_register {
 	VIRTIO_QUEUE_MAX_SIZE, /* read only */
 	VIRTIO_QUEUE_SIZE,
-	VIRTIO_QUEUE_DESC_LOW,
+	VIRTIO_QUEUE_DESC_LOW, /* these six in this order, as both transports have them */
 	VIRTIO_QUEUE_DESC_HIGH,
 	VIRTIO_QUEUE_AVAIL_LOW,
 	VIRTIO_QUEUE_AVAIL_HIGH,

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LINE_MAX_BYTES = 1024 };
+enum { LINE_MAX_BYTES = 1024, GUEST_MAX_TIMES = 10 };
 
 /* Set while options are read and by the terminal: single words, read anywhere. */
 static atomic_bool verbose_wanted;
@@ -86,12 +86,18 @@ void log_verbose(const char *format, ...)
 
 void log_guest(struct log_once *once, const char *format, ...)
 {
+	unsigned int times;
 	va_list args;
 
 	if (atomic_exchange_explicit(&once->said, true, memory_order_relaxed))
 		return;
+	times = atomic_fetch_add_explicit(&once->times, 1, memory_order_relaxed) + 1;
+	if (times > GUEST_MAX_TIMES)
+		return;
 	va_start(args, format);
-	log_line("warning: guest: ", 0, format, args);
+	log_line(times == GUEST_MAX_TIMES ? "warning: guest (the last of its kind): "
+					  : "warning: guest: ",
+		 0, format, args);
 	va_end(args);
 }
 

@@ -22,10 +22,12 @@ void log_verbose(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
  * What a guest did wrong: "minivmm: warning: guest: ...". Printed once per cause until
- * log_guest_rearm(), which a device's reset calls: a guest cannot flood the host's log.
+ * log_guest_rearm(), which a device's reset calls, and ten times in all: a guest cannot flood the
+ * host's log by resetting either.
  */
 struct log_once {
 	atomic_bool said;
+	atomic_uint times;
 };
 void log_guest(struct log_once *once, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
