@@ -183,7 +183,7 @@ uint64_t virtio_offered(const struct virtio_device *dev)
 	return dev->features | RING_FEATURES;
 }
 
-static bool features_acceptable(struct virtio_device *dev, uint64_t features)
+static bool features_acceptable(const struct virtio_device *dev, uint64_t features)
 {
 	if (features & ~virtio_offered(dev))
 		return false;

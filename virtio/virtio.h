@@ -52,7 +52,7 @@ struct virtio_device_ops {
 	 * stop(), if it ran. */
 	void (*reset)(struct virtio_device *dev);
 	/* May these features, a subset of the offered ones, go together? Without it, yes. */
-	bool (*features_ok)(struct virtio_device *dev, uint64_t features);
+	bool (*features_ok)(const struct virtio_device *dev, uint64_t features);
 	/* The driver writes size bytes at offset, inside config_size. It is up to the device to
 	 * take them over, by virtio_config_store(). Without it, writes are dropped. */
 	void (*write_config)(struct virtio_device *dev, unsigned int offset, const void *bytes,
