@@ -70,8 +70,15 @@ void disk_submit(struct disk *disk, unsigned int queue_number, struct disk_reque
 
 void disk_complete(struct disk_request *request, int err)
 {
+	struct disk *disk = request->queue->disk;
+
 	assert(request->queue->in_flight > 0);
 	request->queue->in_flight--;
+	if (err && err != request->err && !disk->failed) {
+		log_error(err, "disk '%s': I/O error, passed on to the guest (not repeated)",
+			  disk->name);
+		disk->failed = true;
+	}
 	request->done(request, err);
 }
 
@@ -102,8 +109,7 @@ static void disk_run(struct disk_queue *queue, bool tell)
 		if (n == 0 && !tell)
 			break;
 		tell = false;
-		if (disk->batch_done)
-			disk->batch_done(disk, index);
+		disk->client->ops->batch_done(disk->client, index);
 		if (round == DISK_MAX_ROUNDS - 1)
 			disk_wake(disk, index);
 	}
@@ -169,8 +175,7 @@ void disk_remeasure(struct disk *disk)
 		log_verbose("disk '%s': has grown from %llu to %llu bytes", disk->name,
 			    (unsigned long long)disk->size, (unsigned long long)size);
 	disk->size = size;
-	if (disk->resized)
-		disk->resized(disk);
+	disk->client->ops->resized(disk->client);
 }
 
 static void remeasure_call(void *arg)
@@ -183,9 +188,11 @@ void disk_refresh(struct disk *disk)
 	loop_call(disk->loop, remeasure_call, disk);
 }
 
-int disk_attach(struct disk *disk, struct loop *loop, unsigned int nqueues)
+int disk_attach(struct disk *disk, struct disk_client *client, struct loop *loop,
+		unsigned int nqueues)
 {
 	assert(!disk->loop && nqueues > 0 && nqueues <= DISK_MAX_QUEUES);
+	disk->client = client;
 	disk->loop = loop;
 	for (unsigned int i = 0; i < nqueues; i++) {
 		struct disk_queue *queue = &disk->queues[i];

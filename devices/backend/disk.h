@@ -80,6 +80,20 @@ struct disk_queue {
 	bool running;		  /* disk_run() is on the stack */
 };
 
+struct disk_client;
+
+/* Up to the device, on the loop's thread. */
+struct disk_client_ops {
+	/* Some done() were called on this queue. Also without any, after disk_wake(). */
+	void (*batch_done)(struct disk_client *client, unsigned int queue);
+	void (*resized)(struct disk_client *client); /* disk->size has changed */
+};
+
+/* Embedded by the device that has the disk. */
+struct disk_client {
+	const struct disk_client_ops *ops;
+};
+
 struct disk {
 	/* Set by the backend; constant but for size. */
 	const struct disk_ops *ops;
@@ -90,19 +104,18 @@ struct disk {
 	uint32_t discard_granularity;
 	bool read_only;
 
-	/* Set by the device before disk_attach(); on the loop's thread; may be NULL. */
-	void (*batch_done)(struct disk *disk, unsigned int queue); /* some done() were called */
-	void (*resized)(struct disk *disk);			   /* size has changed */
-
 	/* disk.c's. */
-	struct loop *loop; /* borrowed; NULL: not attached */
+	struct disk_client *client; /* borrowed */
+	struct loop *loop;	    /* borrowed; NULL: not attached */
 	struct disk_queue queues[DISK_MAX_QUEUES];
 	unsigned int nqueues;
+	bool failed; /* a request, by the host's doing; it was logged */
 };
 
-/* Gives the disk its loop and queues, once, before the loop runs. 0 or -errno; then only
- * disk_close(). The loop must outlive the disk. */
-int disk_attach(struct disk *disk, struct loop *loop, unsigned int nqueues);
+/* Gives the disk its client, loop and queues, once, before the loop runs. 0 or -errno; then only
+ * disk_close(). Client and loop must outlive the disk. */
+int disk_attach(struct disk *disk, struct disk_client *client, struct loop *loop,
+		unsigned int nqueues);
 
 /*
  * Adds one request to a queue's next batch, after the checks that hold for every kind of disk: the

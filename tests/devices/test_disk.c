@@ -46,18 +46,25 @@ static void request_done(struct disk_request *request, int err)
 	}
 }
 
-static void count_batch(struct disk *which, unsigned int queue)
+static struct disk_client client;
+
+static void count_batch(struct disk_client *which, unsigned int queue)
 {
-	assert_ptr_equal(which, disk);
+	assert_ptr_equal(which, &client);
 	assert_int_equal(queue, 0);
 	batches++;
 }
 
-static void count_resize(struct disk *which)
+static void count_resize(struct disk_client *which)
 {
-	assert_ptr_equal(which, disk);
+	assert_ptr_equal(which, &client);
 	resizes++;
 }
+
+static const struct disk_client_ops client_ops = {
+	.batch_done = count_batch,
+	.resized = count_resize,
+};
 
 static struct test_request make(enum disk_op op, uint64_t offset, uint64_t len)
 {
@@ -89,9 +96,8 @@ static int setup(void **state)
 	batches = resizes = 0;
 	assert_int_equal(loop_init(&loop), 0);
 	ram_disk_init(&ram, SIZE);
-	disk->batch_done = count_batch;
-	disk->resized = count_resize;
-	return disk_attach(disk, &loop, 1);
+	client.ops = &client_ops;
+	return disk_attach(disk, &client, &loop, 1);
 }
 
 static int teardown(void **state)

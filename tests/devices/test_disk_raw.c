@@ -58,19 +58,26 @@ static void request_done(struct disk_request *request, int err)
 		loop_stop(&context->loop);
 }
 
-static void count_batch(struct disk *disk, unsigned int queue)
+static void count_batch(struct disk_client *client, unsigned int queue)
 {
-	(void)disk;
+	(void)client;
 	(void)queue;
 	context->batches++;
 }
 
-static void stop_when_resized(struct disk *disk)
+static void stop_when_resized(struct disk_client *client)
 {
-	(void)disk;
+	(void)client;
 	context->resizes++;
 	loop_stop(&context->loop);
 }
+
+static const struct disk_client_ops client_ops = {
+	.batch_done = count_batch,
+	.resized = stop_when_resized,
+};
+
+static struct disk_client client = {.ops = &client_ops};
 
 static struct test_request make(enum disk_op op, uint64_t offset, uint64_t len, void *buf)
 {
@@ -125,9 +132,7 @@ static int open_config(struct disk_raw_config config, void **state)
 		context->disk = NULL;
 		return 0; /* a file system without direct I/O; the test is skipped */
 	}
-	context->disk->batch_done = count_batch;
-	context->disk->resized = stop_when_resized;
-	return disk_attach(context->disk, &context->loop, 2);
+	return disk_attach(context->disk, &client, &context->loop, 2);
 }
 
 static int open_uring(void **state)
