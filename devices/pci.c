@@ -132,7 +132,9 @@ static void update_intx(struct pci_device *device)
 		return;
 	line = pci_intx_line(device->slot, pin);
 	before = bus->intx_asserted[line];
-	if (status & PCI_STATUS_INTERRUPT && !(command & PCI_COMMAND_INTX_DISABLE))
+	/* A device with MSI-X turned on must not use its pin, 6.8.2. */
+	if (status & PCI_STATUS_INTERRUPT && !(command & PCI_COMMAND_INTX_DISABLE) &&
+	    !(device->msix && msix_is_enabled(device->msix)))
 		bus->intx_asserted[line] |= 1u << device->slot;
 	else
 		bus->intx_asserted[line] &= ~(1u << device->slot);
@@ -181,12 +183,11 @@ static void store_writable(struct pci_device *device, unsigned int offset, uint3
 	if (touches(offset, size, PCI_COMMAND, 2) ||
 	    touches(offset, size, PCI_BASE_ADDRESS_0, 4 * PCI_BARS))
 		decoding_changed(device);
-	if (touches(offset, size, PCI_COMMAND, 2))
-		update_intx(device);
 	if (device->msix && touches(offset, size, device->msix->capability + PCI_MSIX_FLAGS, 2))
 		msix_control_written(device->msix,
 				     load_le16(device->state.config + device->msix->capability +
 					       PCI_MSIX_FLAGS));
+	update_intx(device);
 }
 
 static void write_config(struct pci_device *device, unsigned int offset, uint32_t value,

@@ -155,8 +155,8 @@ bool pci_is_bus_master(struct pci_device *device);
 
 /*
  * The device's INTx wish, which it keeps until told otherwise. It shows in the status register at
- * once and reaches the shared line unless the command register forbids it. Any thread; the bus's
- * lock is a leaf under the device's.
+ * once and reaches the shared line unless the command register or MSI-X forbids it. Any thread; the
+ * bus's lock is a leaf under the device's.
  */
 void pci_intx_set(struct pci_device *device, bool asserted);
 
