@@ -17,7 +17,7 @@
 enum {
 	BLK_REQUESTS = 128,
 	/* What no driver exceeds that heeds the limits: one request can take only so long. */
-	BLK_MAX_BYTES = 1 << 30,
+	BLK_MAX_BYTES = 1 << 28,
 	/*
 	 * With so many requests in flight the driver need not kick: there is a completion soon, and
 	 * then we look. With fewer a new request might wait for a slow one.

@@ -12,7 +12,7 @@
 enum {
 	BLK_QUEUE_SIZE = VIRTQUEUE_DEFAULT_SIZE,
 	BLK_MAX_SEGMENTS = BLK_QUEUE_SIZE - 2, /* all but header and status */
-	BLK_MAX_SEGMENT_BYTES = 4 << 20,
+	BLK_MAX_SEGMENT_BYTES = 1 << 20,
 	BLK_MAX_RANGES = 16,			/* of one DISCARD or WRITE_ZEROES */
 	BLK_MAX_DISCARD_SECTORS = 1 << 22,	/* 2 GiB */
 	BLK_MAX_WRITE_ZEROES_SECTORS = 1 << 17, /* 64 MiB, which may have to be written */
