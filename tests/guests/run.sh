@@ -1,8 +1,8 @@
 #!/bin/bash
-# run.sh: everything that needs a Linux guest. Makes kernels and initramfs ready, then runs linux.sh where KVM can
-# boot them: here, or in scripts/nested, in one machine for all.
+# run.sh: everything that needs a Linux guest. Makes kernels and initramfs ready, then runs the scripts beside it where
+# KVM can boot them: here, or in scripts/nested, in one machine for all.
 #
-#   tests/guests/run.sh [--soak]
+#   tests/guests/run.sh [--soak] [SCRIPT...]		scripts: linux; all of them unless given
 #
 # Adds a line per check to $CHECK_RESULTS, if set; $O is the build folder.
 set -euo pipefail
@@ -25,9 +25,15 @@ for kernel in cloud-6.1 cloud-6.12 full-6.12; do
 	scripts/mkinitramfs "$build/guests/no-modules.cpio"
 done
 
+soak=
+[ "${1:-}" != --soak ] || { soak=--soak; shift; }
+[ $# -gt 0 ] || set -- linux
+# shellcheck disable=SC2016 # for the shell that is started
+all='status=0; soak=$1; shift; for script; do tests/guests/$script.sh $soak || status=1; done; exit $status'
+
 if kind=$(scripts/kvm-kind); then
 	echo "guests: on this machine's KVM"
-	exec tests/guests/linux.sh "$@"
+	exec bash -c "$all" run "$soak" "$@"
 fi
 echo "guests: in an emulated machine ($kind)"
 NESTED_EXCHANGE=$(mktemp -d)
@@ -36,6 +42,6 @@ trap 'rm -rf "$NESTED_EXCHANGE"' EXIT
 status=0
 results=${CHECK_RESULTS:-/dev/null}
 CHECK_RESULTS=$NESTED_EXCHANGE/results scripts/nested --timeout "${GUESTS_TIMEOUT:-900}" -- \
-	tests/guests/linux.sh "$@" </dev/null || status=$?
+	bash -c "$all" run "$soak" "$@" </dev/null || status=$?
 [ ! -e "$NESTED_EXCHANGE/results" ] || cat "$NESTED_EXCHANGE/results" >>"$results"
 exit $status
