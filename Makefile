@@ -76,6 +76,15 @@ $(O)/guest/init: guest/init.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -std=gnu11 -Os -s -static $(WARNINGS) -MMD -MP -MF $@.d -o $@ $<
 
+# Bare-metal programs: 32-bit Multiboot kernels, and 64-bit ones that say so.
+payloads := $(patsubst %.S,$(O)/%,$(wildcard guest/payloads/*.S))
+guest: $(payloads)
+$(O)/guest/payloads/%: guest/payloads/%.S guest/payloads/payload.inc guest/payloads/payload.ld
+	@echo "  AS      $<"
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(if $(findstring 64,$*),-m64,-m32) -nostdlib -static -Wl,-T,guest/payloads/payload.ld \
+		-Wl,--build-id=none -o $@ $<
+
 include tests/fuzz/fuzz.mk
 
 clean:
