@@ -79,7 +79,10 @@ int vm_msi_route(struct vm *vm, struct irqfd *irqfd, uint64_t address, uint32_t 
 void vm_msi_unroute(struct vm *vm, struct irqfd *irqfd); /* masked: signals wait in the eventfd */
 void vm_irqfd_free(struct vm *vm, struct irqfd *irqfd);	 /* accepts fd -1 */
 
-/* The architecture's rows of the routing table: the pins of its interrupt controllers. Copied. */
-void vm_set_pin_routes(struct vm *vm, const struct kvm_irq_routing_entry *pins, unsigned int n);
+/*
+ * The architecture's rows of the routing table: the pins of its interrupt controllers. Copied; KVM
+ * knows them on return. 0 or -errno, logged.
+ */
+int vm_set_pin_routes(struct vm *vm, const struct kvm_irq_routing_entry *pins, unsigned int n);
 
 #endif

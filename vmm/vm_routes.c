@@ -45,13 +45,6 @@ void vm_routes_free(struct vm_routes *routes)
 	free(routes);
 }
 
-void vm_set_pin_routes(struct vm *vm, const struct kvm_irq_routing_entry *pins, unsigned int n)
-{
-	assert(n <= MAX_PIN_ROUTES);
-	memcpy(vm->routes->pins, pins, n * sizeof(*pins));
-	vm->routes->npins = n;
-}
-
 /* The lock is held. */
 static int commit(struct vm *vm)
 {
@@ -74,6 +67,21 @@ static int commit(struct vm *vm)
 	}
 	routes->table.head.nr = n;
 	return ioctl(vm->fd, KVM_SET_GSI_ROUTING, &routes->table) < 0 ? -errno : 0;
+}
+
+int vm_set_pin_routes(struct vm *vm, const struct kvm_irq_routing_entry *pins, unsigned int n)
+{
+	int err;
+
+	assert(n <= MAX_PIN_ROUTES);
+	memcpy(vm->routes->pins, pins, n * sizeof(*pins));
+	vm->routes->npins = n;
+	pthread_mutex_lock(&vm->lock);
+	err = commit(vm);
+	pthread_mutex_unlock(&vm->lock);
+	if (err)
+		log_error(err, "kvm: KVM_SET_GSI_ROUTING");
+	return err;
 }
 
 static int listen_to(struct vm *vm, const struct irqfd *irqfd, bool on)

@@ -27,7 +27,7 @@ static struct kvm_irq_routing_entry pin_route(unsigned int gsi, unsigned int chi
 }
 
 /* As a PC is wired: 2 is the second PIC's, and the PIT on 0 reaches the IOAPIC at pin 2. */
-static void set_pin_routes(struct vm *vm)
+static int set_pin_routes(struct vm *vm)
 {
 	struct kvm_irq_routing_entry pins[2 * PIC_PINS + IOAPIC_PINS];
 	unsigned int n = 0;
@@ -41,7 +41,7 @@ static void set_pin_routes(struct vm *vm)
 			pins[n++] = pin_route(gsi, KVM_IRQCHIP_PIC_SLAVE, gsi - PIC_PINS);
 		pins[n++] = pin_route(gsi, KVM_IRQCHIP_IOAPIC, gsi == 0 ? 2 : gsi);
 	}
-	vm_set_pin_routes(vm, pins, n);
+	return vm_set_pin_routes(vm, pins, n);
 }
 
 int arch_vm_init(struct vm *vm)
@@ -62,7 +62,7 @@ int arch_vm_init(struct vm *vm)
 	if (!err)
 		err = vm_ioctl(vm, KVM_CREATE_PIT2, "KVM_CREATE_PIT2", &pit);
 	if (!err)
-		set_pin_routes(vm);
+		err = set_pin_routes(vm);
 	return err;
 }
 
