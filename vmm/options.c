@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,36 +70,52 @@ static void format_size(uint64_t bytes, char *text, size_t size)
 	snprintf(text, size, "%" PRIu64 "%c", bytes, units[unit]);
 }
 
-static int take_choice(const struct option *option, const char *value, const char **field)
+/* "--name 'value': what is wrong", with the file and line where it was read. */
+__attribute__((format(printf, 2, 3))) static int refuse(const struct option_value *value,
+							const char *format, ...)
 {
+	char message[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(message, sizeof(message), format, args);
+	va_end(args);
+	if (value->file)
+		log_error(0, "%s:%u: --%s '%s': %s", value->file, value->line, value->option->name,
+			  value->value, message);
+	else
+		log_error(0, "--%s '%s': %s", value->option->name, value->value, message);
+	return -EINVAL;
+}
+
+static int take_choice(const struct option_value *value, const char **field)
+{
+	const struct option *option = value->option;
 	const char *nearest;
 	unsigned int n;
 
 	for (n = 0; option->choices[n]; n++) {
-		if (strcmp(value, option->choices[n]) == 0) {
+		if (strcmp(value->value, option->choices[n]) == 0) {
 			*field = option->choices[n];
 			return 0;
 		}
 	}
-	nearest = nearest_word(value, strlen(value), option->choices, n);
+	nearest = nearest_word(value->value, strlen(value->value), option->choices, n);
 	if (nearest)
-		log_error(0, "--%s '%s': not one of %s; did you mean '%s'?", option->name, value,
-			  option->value, nearest);
-	else
-		log_error(0, "--%s '%s': not one of %s", option->name, value, option->value);
-	return -EINVAL;
+		return refuse(value, "not one of %s; did you mean '%s'?", option->value, nearest);
+	return refuse(value, "not one of %s", option->value);
 }
 
-static int take_number(const struct option *option, const char *value, uint64_t *number)
+static int take_number(const struct option_value *value, uint64_t *number)
 {
+	const struct option *option = value->option;
 	bool size = option->kind == OPTION_SIZE;
 	char min[24], max[24];
 
-	if ((size ? options_parse_size(value, number) : parse_count(value, number)) < 0) {
-		log_error(0, "--%s '%s': not a %s", option->name, value,
-			  size ? "size: want a number with K, M or G, such as 512M" : "number");
-		return -EINVAL;
-	}
+	if ((size ? options_parse_size(value->value, number) : parse_count(value->value, number)) <
+	    0)
+		return refuse(value, "not a %s",
+			      size ? "size: want a number with K, M or G, such as 512M" : "number");
 	if (*number >= option->min && *number <= option->max)
 		return 0;
 	if (size) {
@@ -108,12 +125,12 @@ static int take_number(const struct option *option, const char *value, uint64_t 
 		snprintf(min, sizeof(min), "%" PRIu64, option->min);
 		snprintf(max, sizeof(max), "%" PRIu64, option->max);
 	}
-	log_error(0, "--%s '%s': out of range, want %s to %s", option->name, value, min, max);
-	return -EINVAL;
+	return refuse(value, "out of range, want %s to %s", min, max);
 }
 
-static int take(const struct option *option, const char *value, void *into)
+static int take(const struct option_value *value, void *into)
 {
+	const struct option *option = value->option;
 	void *field = (char *)into + option->offset;
 	struct option_list *list;
 	uint64_t number;
@@ -124,28 +141,26 @@ static int take(const struct option *option, const char *value, void *into)
 		*(bool *)field = true;
 		return 0;
 	case OPTION_TEXT:
-		*(const char **)field = value;
+	case OPTION_FILE:
+		*(const char **)field = value->value;
 		return 0;
 	case OPTION_CHOICE:
-		return take_choice(option, value, field);
+		return take_choice(value, field);
 	case OPTION_COUNT:
-		err = take_number(option, value, &number);
+		err = take_number(value, &number);
 		if (!err)
 			*(unsigned int *)field = (unsigned int)number;
 		return err;
 	case OPTION_SIZE:
-		err = take_number(option, value, &number);
+		err = take_number(value, &number);
 		if (!err)
 			*(uint64_t *)field = number;
 		return err;
 	case OPTION_LIST:
 		list = field;
-		if (list->n == OPTION_LIST_MAX) {
-			log_error(0, "--%s '%s': more than %d of them", option->name, value,
-				  OPTION_LIST_MAX);
-			return -EINVAL;
-		}
-		list->values[list->n++] = value;
+		if (list->n == OPTION_LIST_MAX)
+			return refuse(value, "more than %d of them", OPTION_LIST_MAX);
+		list->values[list->n++] = value->value;
 		return 0;
 	}
 	return -EINVAL;
@@ -166,7 +181,7 @@ static void complain_unknown(const struct command *command, const char *word)
 		log_error(0, "unknown option '%s'; see 'minivmm %s --help'", word, command->name);
 }
 
-static const struct option *find(const struct command *command, const char *name, size_t len)
+const struct option *options_find(const struct command *command, const char *name, size_t len)
 {
 	const struct option *option;
 
@@ -178,39 +193,44 @@ static const struct option *find(const struct command *command, const char *name
 }
 
 /* One option at argv[0]; *used becomes the number of words it took. */
-static int parse_option(const struct command *command, int argc, char **argv, void *into, int *used)
+static int split_option(const struct command *command, int argc, char **argv,
+			struct option_values *values, int *used)
 {
 	const char *word = argv[0];
 	size_t len = strcspn(word + 2, "=");
-	const struct option *option = word[1] == '-' ? find(command, word + 2, len) : NULL;
-	const char *value = word[2] && word[2 + len] == '=' ? word + 2 + len + 1 : NULL;
+	struct option_value found = {0};
 
 	*used = 1;
-	if (!option) {
+	if (word[1] == '-')
+		found.option = options_find(command, word + 2, len);
+	if (!found.option) {
 		complain_unknown(command, word);
 		return -EINVAL;
 	}
-	if (option->kind == OPTION_FLAG) {
-		if (value)
-			log_error(0, "--%s: takes no value", option->name);
-		return value ? -EINVAL : take(option, NULL, into);
+	if (word[2 + len] == '=')
+		found.value = word + 2 + len + 1;
+	if (found.option->kind == OPTION_FLAG && found.value) {
+		log_error(0, "--%s: takes no value", found.option->name);
+		return -EINVAL;
 	}
-	if (!value) {
+	if (found.option->kind != OPTION_FLAG && !found.value) {
 		if (argc < 2) {
-			log_error(0, "--%s: its %s is missing", option->name, option->value);
+			log_error(0, "--%s: its %s is missing", found.option->name,
+				  found.option->value);
 			return -EINVAL;
 		}
-		value = argv[1];
+		found.value = argv[1];
 		*used = 2;
 	}
-	return take(option, value, into);
+	return option_values_add(values, &found);
 }
 
-enum options_result options_parse(const struct command *command, int argc, char **argv, void *into,
-				  int *noperands)
+enum options_result options_split(const struct command *command, int argc, char **argv,
+				  struct option_values *values, int *noperands)
 {
 	int used;
 
+	values->n = 0;
 	*noperands = 0;
 	for (int i = 0; i < argc; i += used) {
 		used = 1;
@@ -223,7 +243,7 @@ enum options_result options_parse(const struct command *command, int argc, char 
 			return OPTIONS_DONE;
 		}
 		if (argv[i][0] == '-' && argv[i][1] != '\0') {
-			if (parse_option(command, argc - i, argv + i, into, &used) < 0)
+			if (split_option(command, argc - i, argv + i, values, &used) < 0)
 				return OPTIONS_BAD;
 		} else if (command->operands) {
 			argv[(*noperands)++] = argv[i];
@@ -234,6 +254,26 @@ enum options_result options_parse(const struct command *command, int argc, char 
 		}
 	}
 	return OPTIONS_OK;
+}
+
+int options_apply(const struct option_values *values, void *into)
+{
+	int err = 0;
+
+	for (unsigned int i = 0; i < values->n && !err; i++)
+		err = take(&values->items[i], into);
+	return err;
+}
+
+enum options_result options_parse(const struct command *command, int argc, char **argv, void *into,
+				  int *noperands)
+{
+	struct option_values values;
+	enum options_result result = options_split(command, argc, argv, &values, noperands);
+
+	if (result == OPTIONS_OK && options_apply(&values, into) < 0)
+		result = OPTIONS_BAD;
+	return result;
 }
 
 static void print_option(const char *name, const char *value, const char *help)
