@@ -11,7 +11,12 @@ endif
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wcast-qual -Wstrict-prototypes -Wmissing-prototypes \
 	-Wvla -Wformat=2 -Wimplicit-fallthrough $(if $(WERROR),-Werror)
-OPTIMIZE := $(if $(SAN),-O1 -g -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all,-O2 -g)
+# Small by default; what runs for every request is made for speed.
+OPTIMIZE = $(if $(SAN),-O1 -g -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all,$(SPEED) -g \
+	-fno-asynchronous-unwind-tables)
+SPEED := -Os
+hot := vmm/memory vmm/bus vmm/vcpu vmm/loop virtio/iov virtio/virtqueue virtio/virtio virtio/blk_queue virtio/net_rx \
+	virtio/net_tx devices/backend/uring devices/backend/raw_queue devices/backend/disk
 override CFLAGS += -std=gnu11 $(OPTIMIZE) $(WARNINGS) -pthread -ffunction-sections -fdata-sections -MMD -MP
 override CPPFLAGS += -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DMINIVMM_VERSION='"$(VERSION)"'
 override LDFLAGS += -pthread -Wl,--gc-sections $(if $(SAN),-fsanitize=$(SAN))
@@ -36,6 +41,7 @@ $(O)/minivmm: $(objects)
 	@echo "  LD      $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+$(hot:%=$(O)/%.o): SPEED := -O2
 $(O)/%.o: %.c
 	@echo "  CC      $<"
 	@mkdir -p $(@D)

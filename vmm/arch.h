@@ -10,8 +10,7 @@
 #include "vmm/vcpu.h"
 
 struct machine;
-struct vm;
-struct vcpu;
+struct pci_bus_config;
 
 /* Interrupt controllers and timers in the KVM VM; again after vm_renew(). 0 or -errno, logged. */
 int arch_vm_init(struct vm *vm);
@@ -28,6 +27,13 @@ int arch_vcpu_init(struct machine *machine, struct vcpu *vcpu);
  */
 int arch_platform_init(struct machine *machine);
 void arch_platform_free(struct machine *machine); /* accepts a half-made one */
+
+/* Where the PCI bus is connected, but for its msi. */
+struct pci_bus_config arch_pci_config(struct machine *machine);
+
+/* Place and interrupt of virtio-mmio device number index. 0, or -ENOSPC when there is none left. */
+int arch_mmio_slot(struct machine *machine, unsigned int index, uint64_t *base,
+		   struct irq_line *irq);
 
 /*
  * Kernel, initrd and firmware tables into RAM, first registers into vCPU 0; with files kept open,

@@ -126,6 +126,9 @@ static void signal_came(struct loop_source *source, uint32_t events)
 	case SIGWINCH:
 		terminal_winch(&machine->terminal);
 		break;
+	case SIGUSR2:
+		machine_devices_refresh(machine);
+		break;
 	default:
 		ending_signal(machine, info.ssi_signo);
 	}
@@ -182,10 +185,14 @@ static int make_cmdline(struct machine *machine)
 {
 	const char *given = machine->options->append;
 	const char *console = arch_console_argument(machine);
-	bool add = console && !machine->options->no_auto_append && !has_argument(given, "console=");
+	char root[64] = "";
 
-	if (asprintf(&machine->cmdline, "%s%s%s", add ? console : "", add && *given ? " " : "",
-		     given) < 0) {
+	if (machine->options->no_auto_append || has_argument(given, "console="))
+		console = NULL;
+	if (!machine->options->no_auto_append && !has_argument(given, "root="))
+		machine_devices_root_argument(machine, root, sizeof(root));
+	if (asprintf(&machine->cmdline, "%s%s%s%s%s", console ? console : "", console ? " " : "",
+		     root, *root ? " " : "", given) < 0) {
 		machine->cmdline = NULL;
 		return -ENOMEM;
 	}
@@ -241,20 +248,23 @@ static int init_vcpus(struct machine *machine)
 	return create_vcpus(machine);
 }
 
-int machine_create(const struct run_options *options, const struct identity *identity,
-		   struct machine **out)
+int machine_create(const struct machine_config *config, struct machine **out)
 {
 	static int (*const steps[])(struct machine *) = {
-		open_files,	    init_vm,	  init_signals, init_timers, init_console,
-		arch_platform_init, make_cmdline, init_vcpus,	arch_load,
+		open_files,	      init_vm,
+		init_signals,	      init_timers,
+		init_console,	      arch_platform_init,
+		machine_devices_init, make_cmdline,
+		init_vcpus,	      arch_load,
 	};
 	struct machine *machine = calloc(1, sizeof(*machine));
 	int err;
 
 	if (!machine)
 		return -ENOMEM;
-	machine->options = options;
-	machine->identity = identity;
+	machine->config = config;
+	machine->options = &config->options;
+	machine->identity = &config->identity;
 	machine->kernel.fd = machine->initrd.fd = machine->signals.fd = -1;
 	machine->vm.fd = machine->vm.kvm_fd = -1;
 	machine->events.post = take_event;
@@ -276,6 +286,7 @@ void machine_free(struct machine *machine)
 		return;
 	destroy_vcpus(machine);
 	free(machine->vcpus);
+	machine_devices_free(machine);
 	arch_platform_free(machine);
 	terminal_destroy(&machine->terminal);
 	loop_timer_destroy(&machine->loop, &machine->timeout);
@@ -315,6 +326,7 @@ static int machine_reset(struct machine *machine)
 
 	machine->resets++;
 	log_verbose("reset %u", machine->resets);
+	machine_devices_reset(machine);
 	arch_platform_reset(machine);
 	destroy_vcpus(machine);
 	err = vm_renew(&machine->vm);
@@ -366,5 +378,6 @@ struct outcome machine_run(struct machine *machine)
 	}
 	if (err)
 		return (struct outcome){.kind = OUTCOME_HOST};
+	machine_devices_tell_unused(machine);
 	return machine->outcome;
 }

@@ -7,12 +7,15 @@
 
 #include "devices/backend/stream_null.h"
 #include "devices/backend/terminal.h"
+#include "devices/msix.h"
+#include "devices/pci.h"
 #include "vmm/boot_file.h"
 #include "vmm/event.h"
 #include "vmm/identity.h"
 #include "vmm/loop.h"
+#include "vmm/machine_config.h"
+#include "vmm/machine_devices.h"
 #include "vmm/outcome.h"
-#include "vmm/run_options.h"
 #include "vmm/vcpu.h"
 #include "vmm/vm.h"
 
@@ -20,14 +23,20 @@ struct platform;
 
 struct machine {
 	/* Constant after start. */
-	const struct run_options *options; /* borrowed */
-	const struct identity *identity;   /* borrowed */
+	const struct machine_config *config; /* borrowed; options and identity are in it */
+	const struct run_options *options;
+	const struct identity *identity;
 	struct loop loop;
 	struct vm vm;
 	struct vcpu *vcpus; /* owned; options->cpus */
 	struct boot_file kernel, initrd;
 	char *cmdline;		   /* owned: as the guest gets it */
 	struct platform *platform; /* owned: the architecture's own devices */
+	bool has_pci;
+	struct pci_bus pci;
+	struct msi_vm msi;
+	struct machine_device *devices[MACHINE_MAX_DEVICES]; /* owned */
+	unsigned int ndevices, nmmio;
 	struct terminal terminal;
 	struct stream no_console;
 	struct stream *console; /* borrowed: terminal or no_console */
@@ -45,9 +54,8 @@ struct machine {
 	unsigned int resets;
 };
 
-/* 0 with *machine owned by the caller, or -errno, logged. options and identity must outlive it. */
-int machine_create(const struct run_options *options, const struct identity *identity,
-		   struct machine **machine);
+/* 0 with *machine owned by the caller, or -errno, logged. config must outlive it. */
+int machine_create(const struct machine_config *config, struct machine **machine);
 
 /* Runs until the guest ends, a signal or the timeout comes. */
 struct outcome machine_run(struct machine *machine);

@@ -4,6 +4,7 @@
 #include "vmm/vm.h"
 
 static const char *const boot_choices[] = {"auto", "linux64", "pvh", "multiboot", NULL};
+static const char *const transport_choices[] = {"pci", "mmio", NULL};
 static const char *const console_choices[] = {"serial", "none", NULL};
 
 #define FIELD(field) .offset = offsetof(struct run_options, field)
@@ -48,6 +49,25 @@ static const struct option options[] = {
 	 .min = 1,
 	 .max = VM_MAX_VCPUS,
 	 .help = "virtual CPUs, 1 to 255 (default 1)"},
+	{.name = "disk",
+	 .value = "FILE[,ro][,serial=S][,direct][,queues=N][,iothread=on]",
+	 .kind = OPTION_LIST,
+	 FIELD(disks),
+	 .help = "a disk: a raw image or block device; may be given again.\n"
+		 "Without root= in --append the first one is the root"},
+	{.name = "net",
+	 .value = "tap[=NAME]|passt[=PATH]|fd=N|none[,...]",
+	 .kind = OPTION_LIST,
+	 FIELD(nets),
+	 .help = "a network card: on a tap interface [,script=PATH][,vhost=on|off|auto]\n"
+		 "[,queues=N], through passt without root [,forward=HOST:GUEST[/udp]],\n"
+		 "or on a descriptor; each [,mac=MAC][,mtu=N][,iothread=on]"},
+	{.name = "transport",
+	 .value = "pci|mmio",
+	 .kind = OPTION_CHOICE,
+	 FIELD(transport),
+	 .choices = transport_choices,
+	 .help = "how the guest finds virtio devices (default pci)"},
 	{.name = "name",
 	 .value = "NAME",
 	 .kind = OPTION_TEXT,
@@ -142,6 +162,7 @@ struct run_options run_options_default(void)
 	return (struct run_options){
 		.append = "",
 		.boot = boot_choices[0],
+		.transport = transport_choices[0],
 		.console = console_choices[0],
 		.mem = 512ull << 20,
 		.cpus = 1,

@@ -16,7 +16,9 @@ struct run_options {
 	const char *uuid;
 	const char *machine_id;
 	const char *hostname;
-	const char *console; /* serial, none */
+	const char *console;   /* serial, none */
+	const char *transport; /* pci, mmio */
+	struct option_list disks, nets;
 	const char *status_file;
 	unsigned int timeout; /* seconds; 0: none */
 	unsigned int grace;   /* seconds */

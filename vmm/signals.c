@@ -15,6 +15,7 @@ static void fill(sigset_t *set)
 	sigaddset(set, SIGTERM);
 	sigaddset(set, SIGHUP);
 	sigaddset(set, SIGWINCH);
+	sigaddset(set, SIGUSR2);
 }
 
 int signals_open(void)

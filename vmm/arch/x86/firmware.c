@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "vmm/arch.h"
 #include "vmm/arch/x86/acpi.h"
 #include "vmm/arch/x86/layout.h"
 #include "vmm/arch/x86/platform.h"
@@ -26,18 +27,37 @@ static const struct acpi_device devices[] = {
 	{.name = "PEVT", .hid = "QEMU0001", .ports = {{PORT_PVPANIC, 1}}},
 };
 
+static struct acpi_pci describe_pci(struct machine *machine)
+{
+	struct pci_bus_config bus = arch_pci_config(machine);
+
+	return (struct acpi_pci){
+		.present = true,
+		.io = {bus.io.base, bus.io.size},
+		.mem32 = {bus.mem32.base, bus.mem32.size},
+		.mem64 = {bus.mem64.base, bus.mem64.size},
+	};
+}
+
 static int write_acpi(struct machine *machine)
 {
-	const struct acpi_config config = {
+	struct acpi_device all[ARRAY_SIZE(devices) + LAYOUT_VIRTIO_MMIO_SLOTS];
+	struct acpi_config config = {
 		.ncpus = machine->options->cpus,
 		.rtc = true,
-		.devices = devices,
-		.ndevices = ARRAY_SIZE(devices),
+		.devices = all,
+		.ndevices = ARRAY_SIZE(devices) + machine->nmmio,
 	};
 	uint64_t size = LAYOUT_ACPI_END - LAYOUT_ACPI;
 	void *place = memory_range(&machine->vm.mem, LAYOUT_ACPI, size, MEMORY_WRITE);
-	int used = place ? acpi_build(&config, place, size) : -EFAULT;
+	int used;
 
+	memcpy(all, devices, sizeof(devices));
+	for (unsigned int i = 0; i < machine->nmmio; i++)
+		all[ARRAY_SIZE(devices) + i] = platform_mmio_description(i);
+	if (machine->has_pci)
+		config.pci = describe_pci(machine);
+	used = place ? acpi_build(&config, place, size) : -EFAULT;
 	if (used < 0)
 		log_error(used, "cannot build the ACPI tables");
 	return used < 0 ? used : 0;

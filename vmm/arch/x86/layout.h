@@ -41,6 +41,7 @@ enum {
 #define LAYOUT_ECAM_SIZE 0x00100000u
 #define LAYOUT_VIRTIO_MMIO_BASE 0xe9000000u
 #define LAYOUT_VIRTIO_MMIO_STRIDE 0x1000u
+#define LAYOUT_VIRTIO_MMIO_SLOTS 16u
 #define LAYOUT_IOAPIC 0xfec00000u
 #define LAYOUT_LAPIC 0xfee00000u
 #define LAYOUT_KVM_TSS 0xfeffd000u /* three pages that Intel's KVM needs for real mode */

@@ -3,6 +3,7 @@
 #include "vmm/arch/x86/platform.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -91,6 +92,79 @@ static int init_cpu_model(struct machine *machine)
 	return cpu_model_init(&machine->platform->cpu_model, &machine->vm, &config);
 }
 
+/* Where RAM ends, and 64-bit BARs may begin. */
+static uint64_t end_of_ram(const struct vm *vm)
+{
+	const struct memory_region *last = &vm->mem.regions[vm->mem.nregions - 1];
+	uint64_t end = last->base + last->size;
+
+	return align_up(end > LAYOUT_HIGH_RAM ? end : LAYOUT_HIGH_RAM, 1ull << 30);
+}
+
+/* The processor's physical addresses must reach all RAM and the window of 64-bit BARs behind it. */
+static int check_address_space(const struct machine *machine)
+{
+	const struct kvm_cpuid_entry2 *leaf =
+		cpuid_find(&machine->platform->cpu_model.supported, 0x80000008, 0);
+	unsigned int bits = leaf && (leaf->eax & 0xff) ? leaf->eax & 0xff : 36;
+
+	if (end_of_ram(&machine->vm) + LAYOUT_HIGH_MMIO_SIZE <= 1ull << bits)
+		return 0;
+	log_error(0, "--mem: more than this processor can address (%u bits)", bits);
+	return -EINVAL;
+}
+
+struct pci_bus_config arch_pci_config(struct machine *machine)
+{
+	struct vm *vm = &machine->vm;
+	struct pci_bus_config config = {
+		.ports = &vm->ports,
+		.mmio = &vm->mmio,
+		.ecam_base = LAYOUT_ECAM_BASE,
+		.address_port = PORT_PCI_ADDRESS,
+		.io = {PORT_PCI_WINDOW, PORT_PCI_WINDOW_SIZE},
+		.mem32 = {LAYOUT_MMIO_BASE, LAYOUT_MMIO_SIZE},
+		.mem64 = {end_of_ram(vm), LAYOUT_HIGH_MMIO_SIZE},
+		.intx_gsi = GSI_PCI,
+	};
+
+	for (unsigned int i = 0; i < PCI_INTX_LINES; i++)
+		config.intx[i] = vm_irq_line(vm, GSI_PCI + i);
+	return config;
+}
+
+/* Interrupts that nothing else of this machine uses, for devices that each want one of their own.
+ */
+static const uint8_t mmio_gsis[LAYOUT_VIRTIO_MMIO_SLOTS] = {
+	16, 17, 18, 19, 20, 21, 22, 23, 5, 6, 7, 3, 12, 13, 14, 15,
+};
+
+int arch_mmio_slot(struct machine *machine, unsigned int index, uint64_t *base,
+		   struct irq_line *irq)
+{
+	if (index >= LAYOUT_VIRTIO_MMIO_SLOTS)
+		return -ENOSPC;
+	*base = LAYOUT_VIRTIO_MMIO_BASE + index * LAYOUT_VIRTIO_MMIO_STRIDE;
+	*irq = vm_irq_line(&machine->vm, mmio_gsis[index]);
+	return 0;
+}
+
+struct acpi_device platform_mmio_description(unsigned int index)
+{
+	struct acpi_device description = {
+		.hid = "LNRO0005",
+		.uid = index,
+		.mmio_base = LAYOUT_VIRTIO_MMIO_BASE + index * LAYOUT_VIRTIO_MMIO_STRIDE,
+		.mmio_size = VIRTIO_MMIO_SIZE,
+		.irq = ACPI_IRQ_LEVEL,
+		.gsi = mmio_gsis[index],
+		.dma = true,
+	};
+
+	snprintf(description.name, sizeof(description.name), "VR%02u", index % 100);
+	return description;
+}
+
 static int attach_devices(struct machine *machine)
 {
 	static const struct acpi_pm_ports pm_ports = {
@@ -130,6 +204,8 @@ int arch_platform_init(struct machine *machine)
 	if (!platform)
 		return -ENOMEM;
 	err = init_cpu_model(machine);
+	if (!err)
+		err = check_address_space(machine);
 	if (!err)
 		err = rtc_init(&platform->rtc, &machine->loop, vm_irq_line(vm, GSI_RTC));
 	if (err)

@@ -8,6 +8,7 @@
 #include "devices/pvpanic.h"
 #include "devices/rtc.h"
 #include "devices/serial.h"
+#include "vmm/arch/x86/acpi.h"
 #include "vmm/arch/x86/cpu.h"
 
 struct machine;
@@ -21,6 +22,9 @@ struct platform {
 	struct debug_exit debug_exit;
 	struct acpi_pm acpi_pm;
 };
+
+/* What ACPI says of virtio-mmio device number index. */
+struct acpi_device platform_mmio_description(unsigned int index);
 
 /* ACPI and SMBIOS tables into RAM. 0 or -errno, logged. */
 int firmware_write(struct machine *machine);

@@ -1,0 +1,28 @@
+/*
+ * machine_config.h: all that is asked of a machine, checked: the options of "minivmm run", its
+ * disks and cards taken apart, and who it is.
+ */
+#ifndef VMM_MACHINE_CONFIG_H
+#define VMM_MACHINE_CONFIG_H
+
+#include "devices/backend/disk_options.h"
+#include "devices/backend/nic_options.h"
+#include "vmm/identity.h"
+#include "vmm/run_options.h"
+
+struct machine_config {
+	struct run_options options;
+	struct identity identity;
+	struct disk_options *disks; /* owned */
+	struct nic_options *nics;   /* owned */
+	unsigned int ndisks, nnics;
+};
+
+/*
+ * Checks and takes apart config->options, whose text stays borrowed, and fills in the rest. 0, or
+ * -errno with one line logged: bad usage is -EINVAL.
+ */
+int machine_config_init(struct machine_config *config);
+void machine_config_destroy(struct machine_config *config); /* accepts a half-made one */
+
+#endif

@@ -1,0 +1,246 @@
+/* machine_devices.c: one function per kind of device, all alike: open, make, put on the transport.
+ */
+#include "vmm/machine_devices.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "virtio/net.h"
+#include "vmm/arch.h"
+#include "vmm/log.h"
+#include "vmm/machine.h"
+#include "vmm/util.h"
+
+static bool uses_pci(const struct machine *machine)
+{
+	return strcmp(machine->options->transport, "pci") == 0;
+}
+
+/* A device without anything behind it yet; NULL: no memory, or more than there are places for,
+ * logged. */
+static struct machine_device *add_device(struct machine *machine, const char *name,
+					 unsigned int number)
+{
+	struct machine_device *device;
+
+	if (machine->ndevices == MACHINE_MAX_DEVICES) {
+		log_error(0, "more than %d devices", MACHINE_MAX_DEVICES);
+		return NULL;
+	}
+	device = calloc(1, sizeof(*device));
+	if (!device) {
+		log_error(-ENOMEM, "%s%u", name, number);
+		return NULL;
+	}
+	snprintf(device->name, sizeof(device->name), "%s%u", name, number);
+	device->loop = &machine->loop;
+	machine->devices[machine->ndevices++] = device;
+	return device;
+}
+
+/* Served by a thread of its own from start_loop() on; the device does not know. */
+static int own_loop(struct machine_device *device)
+{
+	int err = loop_init(&device->own);
+
+	if (err)
+		log_error(err, "%s: cannot make a loop", device->name);
+	else
+		device->loop = &device->own;
+	return err;
+}
+
+static int start_loop(struct machine_device *device)
+{
+	int err;
+
+	if (device->loop != &device->own)
+		return 0;
+	err = loop_start(&device->own, device->name);
+	if (err)
+		log_error(err, "%s: cannot start its thread", device->name);
+	return err;
+}
+
+static int put_on_mmio(struct machine *machine, struct machine_device *device)
+{
+	struct irq_line irq;
+	uint64_t base;
+	int err = arch_mmio_slot(machine, machine->nmmio, &base, &irq);
+
+	if (!err)
+		err = virtio_mmio_init(&device->mmio, device->virtio, &machine->vm.mmio, base,
+				       &irq);
+	if (!err)
+		machine->nmmio++;
+	return err;
+}
+
+static int put_on_transport(struct machine *machine, struct machine_device *device)
+{
+	int err;
+
+	if (uses_pci(machine))
+		err = virtio_pci_init(&device->pci, device->virtio, &machine->pci);
+	else
+		err = put_on_mmio(machine, device);
+	if (err == -ENOSPC)
+		log_error(0,
+			  "%s: no place left for it on --transport %s: fewer devices, or fewer "
+			  "queues",
+			  device->name, machine->options->transport);
+	else if (err)
+		log_error(err, "%s: cannot put it on --transport %s", device->name,
+			  machine->options->transport);
+	return err ? err : start_loop(device);
+}
+
+static void free_disk(struct machine_device *device)
+{
+	virtio_blk_free(device->blk);
+}
+
+static void refresh_disk(struct machine_device *device)
+{
+	virtio_blk_refresh(device->blk);
+}
+
+static int add_disk(struct machine *machine, unsigned int number)
+{
+	static const struct machine_device_kind kind = {.free = free_disk, .refresh = refresh_disk};
+	const struct disk_options *options = &machine->config->disks[number];
+	struct machine_device *device = add_device(machine, "disk", number);
+	int err = device ? 0 : -ENOSPC;
+
+	if (!err && options->iothread)
+		err = own_loop(device);
+	if (!err)
+		err = virtio_blk_open(options, device->name,
+				      machine->identity->disk_serials[number], device->loop,
+				      &machine->vm.mem, &device->blk);
+	if (err)
+		return err;
+	device->kind = &kind;
+	device->path = options->path;
+	device->virtio = virtio_blk_device(device->blk);
+	return put_on_transport(machine, device);
+}
+
+static void free_nic(struct machine_device *device)
+{
+	virtio_net_free(device->virtio);
+}
+
+static int add_nic(struct machine *machine, unsigned int number)
+{
+	static const struct machine_device_kind kind = {.free = free_nic};
+	const struct nic_options *options = &machine->config->nics[number];
+	struct machine_device *device = add_device(machine, "net", number);
+	int err = device ? 0 : -ENOSPC;
+
+	if (!err && options->iothread)
+		err = own_loop(device);
+	if (!err)
+		err = virtio_net_create(options, device->name, machine->identity->macs[number],
+					device->loop, &machine->vm.mem, &device->virtio);
+	if (err)
+		return err;
+	device->kind = &kind;
+	return put_on_transport(machine, device);
+}
+
+static int init_pci(struct machine *machine)
+{
+	struct pci_bus_config config;
+	int err;
+
+	if (!uses_pci(machine))
+		return 0;
+	msi_vm_init(&machine->msi, &machine->vm);
+	config = arch_pci_config(machine);
+	config.msi = &machine->msi.backend;
+	err = pci_bus_init(&machine->pci, &config);
+	if (err)
+		log_error(err, "cannot put the PCI bus in its place");
+	machine->has_pci = err == 0;
+	return err;
+}
+
+int machine_devices_init(struct machine *machine)
+{
+	int err = init_pci(machine);
+
+	for (unsigned int i = 0; i < machine->config->ndisks && !err; i++)
+		err = add_disk(machine, i);
+	for (unsigned int i = 0; i < machine->config->nnics && !err; i++)
+		err = add_nic(machine, i);
+	return err;
+}
+
+static void free_on_loop(void *arg)
+{
+	struct machine_device *device = arg;
+
+	if (device->kind && device->kind->free)
+		device->kind->free(device);
+}
+
+void machine_devices_free(struct machine *machine)
+{
+	while (machine->ndevices) {
+		struct machine_device *device = machine->devices[--machine->ndevices];
+
+		if (machine->has_pci)
+			virtio_pci_destroy(&device->pci);
+		else
+			virtio_mmio_destroy(&device->mmio);
+		if (device->loop)
+			loop_call(device->loop, free_on_loop, device);
+		loop_destroy(&device->own);
+		free(device);
+	}
+	if (machine->has_pci)
+		pci_bus_destroy(&machine->pci);
+}
+
+void machine_devices_reset(struct machine *machine)
+{
+	if (machine->has_pci)
+		pci_bus_reset(&machine->pci);
+	for (unsigned int i = 0; i < machine->ndevices && !machine->has_pci; i++)
+		virtio_mmio_reset(&machine->devices[i]->mmio);
+}
+
+void machine_devices_refresh(struct machine *machine)
+{
+	for (unsigned int i = 0; i < machine->ndevices; i++) {
+		struct machine_device *device = machine->devices[i];
+
+		if (device->kind->refresh)
+			device->kind->refresh(device);
+	}
+}
+
+void machine_devices_root_argument(const struct machine *machine, char *text, size_t size)
+{
+	const struct disk_options *disk = machine->config->disks;
+
+	text[0] = '\0';
+	if (machine->config->ndisks > 0)
+		snprintf(text, size, "root=/dev/vda %s", disk->read_only ? "ro" : "rw");
+}
+
+void machine_devices_tell_unused(const struct machine *machine)
+{
+	for (unsigned int i = 0; i < machine->ndevices; i++) {
+		const struct machine_device *device = machine->devices[i];
+
+		if (device->blk && !device->virtio->was_driven)
+			log_notice(
+				"disk '%s': no driver of the guest ever took it: the kernel needs "
+				"virtio_blk, built in or in an initrd",
+				device->path);
+	}
+}
