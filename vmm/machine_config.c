@@ -23,6 +23,49 @@ static int check_options(const struct run_options *options)
 	return 0;
 }
 
+static bool is_one_of(const char *word, const char *const *words)
+{
+	while (*words && strcmp(*words, word) != 0)
+		words++;
+	return *words != NULL;
+}
+
+/* What the options leave open is the mode's to say; what contradicts it is a mistake. */
+static int apply_mode(struct machine_config *config)
+{
+	struct run_options *options = &config->options;
+	const struct mode *mode = mode_find(options->mode);
+
+	config->mode = mode;
+	if (!options->console)
+		options->console = mode->console;
+	if (!is_one_of(options->console, mode->consoles)) {
+		log_error(0, "--console %s: there is none in --mode %s", options->console,
+			  mode->name);
+		return -EINVAL;
+	}
+	if (options->transport && !mode->virtio) {
+		log_error(0, "--transport: there are no virtio devices in --mode %s", mode->name);
+		return -EINVAL;
+	}
+	if (!options->transport)
+		options->transport = "pci";
+	return 0;
+}
+
+/* The model of a disk or card, which was given or is the mode's own. */
+static int check_model(const struct machine_config *config, const char *what, const char *value,
+		       bool emulated)
+{
+	const struct mode *mode = config->mode;
+
+	if (emulated ? mode->emulated : mode->virtio)
+		return 0;
+	log_error(0, "%s '%s': there are only %s models in --mode %s", what, value,
+		  emulated ? "virtio" : "emulated", mode->name);
+	return -EINVAL;
+}
+
 static int init_identity(struct machine_config *config)
 {
 	const struct run_options *options = &config->options;
@@ -47,6 +90,11 @@ static int take_disks(struct machine_config *config)
 		struct disk_options *disk = &config->disks[config->ndisks];
 		int err = disk_options_parse(list->values[i], disk);
 
+		if (disk->model == DISK_MODEL_DEFAULT)
+			disk->model = config->mode->virtio ? DISK_MODEL_VIRTIO : DISK_MODEL_NVME;
+		if (!err)
+			err = check_model(config, "--disk", list->values[i],
+					  disk->model == DISK_MODEL_NVME);
 		if (!err && disk->serial[0])
 			err = identity_pin_disk_serial(&config->identity, i,
 						       "--disk serial=", disk->serial);
@@ -93,7 +141,11 @@ static int take_nics(struct machine_config *config)
 		}
 		if (nic->kind == NIC_NONE)
 			continue;
-		err = take_mac(config, nic);
+		if (nic->model == NIC_MODEL_DEFAULT)
+			nic->model = config->mode->virtio ? NIC_MODEL_VIRTIO : NIC_MODEL_E1000;
+		err = check_model(config, "--net", list->values[i], nic->model == NIC_MODEL_E1000);
+		if (!err)
+			err = take_mac(config, nic);
 		if (err)
 			return err;
 		config->nnics++;
@@ -105,6 +157,8 @@ int machine_config_init(struct machine_config *config)
 {
 	int err = check_options(&config->options);
 
+	if (!err)
+		err = apply_mode(config);
 	if (!err)
 		err = init_identity(config);
 	if (!err)

@@ -8,10 +8,12 @@
 #include "devices/backend/disk_options.h"
 #include "devices/backend/nic_options.h"
 #include "vmm/identity.h"
+#include "vmm/mode.h"
 #include "vmm/run_options.h"
 
 struct machine_config {
 	struct run_options options;
+	const struct mode *mode;
 	struct identity identity;
 	struct disk_options *disks; /* owned */
 	struct nic_options *nics;   /* owned */

@@ -1,11 +1,12 @@
 /* run_options.c: the table of "minivmm run". */
 #include "vmm/run_options.h"
 
+#include "vmm/mode.h"
 #include "vmm/vm.h"
 
 static const char *const boot_choices[] = {"auto", "linux64", "pvh", "multiboot", NULL};
 static const char *const transport_choices[] = {"pci", "mmio", NULL};
-static const char *const console_choices[] = {"serial", "none", NULL};
+static const char *const console_choices[] = {"serial", "virtio", "both", "none", NULL};
 
 #define FIELD(field) .offset = offsetof(struct run_options, field)
 
@@ -49,6 +50,17 @@ static const struct option options[] = {
 	 .min = 1,
 	 .max = VM_MAX_VCPUS,
 	 .help = "virtual CPUs, 1 to 255 (default 1)"},
+	{.name = "mode",
+	 .value = "full|para|hybrid",
+	 .kind = OPTION_CHOICE,
+	 FIELD(mode),
+	 .choices = mode_names,
+	 .help = "emulated hardware only, paravirtual interfaces only, or both\n(default hybrid)"},
+	{.name = "tsc-hint",
+	 .kind = OPTION_FLAG,
+	 FIELD(tsc_hint),
+	 .help = "tell the kernel the TSC's frequency (tsc_early_khz=) where its own\n"
+		 "calibration fails, as in full mode on a slow host"},
 	{.name = "disk",
 	 .value = "FILE[,ro][,serial=S][,direct][,queues=N][,iothread=on]",
 	 .kind = OPTION_LIST,
@@ -93,11 +105,12 @@ static const struct option options[] = {
 	 FIELD(hostname),
 	 .help = "hostname (default: follows from name or UUID)"},
 	{.name = "console",
-	 .value = "serial|none",
+	 .value = "serial|virtio|both|none",
 	 .kind = OPTION_CHOICE,
 	 FIELD(console),
 	 .choices = console_choices,
-	 .help = "what stdin and stdout are to the guest (default serial)"},
+	 .help = "what stdin and stdout are to the guest (default serial, in para\n"
+		 "mode virtio)"},
 	{.name = "no-reboot",
 	 .kind = OPTION_FLAG,
 	 FIELD(no_reboot),
@@ -162,8 +175,7 @@ struct run_options run_options_default(void)
 	return (struct run_options){
 		.append = "",
 		.boot = boot_choices[0],
-		.transport = transport_choices[0],
-		.console = console_choices[0],
+		.mode = "hybrid",
 		.mem = 512ull << 20,
 		.cpus = 1,
 		.grace = 10,

@@ -16,14 +16,16 @@ struct run_options {
 	const char *uuid;
 	const char *machine_id;
 	const char *hostname;
-	const char *console;   /* serial, none */
-	const char *transport; /* pci, mmio */
+	const char *mode;      /* full, para, hybrid */
+	const char *console;   /* serial, virtio, both, none; NULL: the mode's own */
+	const char *transport; /* pci, mmio; NULL: pci */
 	struct option_list disks, nets;
 	const char *status_file;
 	unsigned int timeout; /* seconds; 0: none */
 	unsigned int grace;   /* seconds */
 	bool no_reboot;
 	bool no_auto_append;
+	bool tsc_hint;
 	bool verbose;
 };
 

@@ -162,7 +162,7 @@ int disk_options_parse(const char *text, struct disk_options *options)
 {
 	const char *rest;
 
-	*options = (struct disk_options){.model = DISK_MODEL_VIRTIO, .queues = 1};
+	*options = (struct disk_options){.queues = 1};
 	rest = take_path(text, options->path);
 	if (!rest) {
 		log_error(0, "--disk needs the name of a file or block device");

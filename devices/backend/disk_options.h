@@ -7,7 +7,7 @@
 
 enum { DISK_SERIAL_MAX = 20 }; /* characters that virtio-blk and NVMe can show */
 
-enum disk_model { DISK_MODEL_VIRTIO, DISK_MODEL_NVME };
+enum disk_model { DISK_MODEL_DEFAULT, DISK_MODEL_VIRTIO, DISK_MODEL_NVME };
 
 struct disk_options {
 	char path[PATH_MAX];

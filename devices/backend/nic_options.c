@@ -158,13 +158,12 @@ static int set_vhost(struct nic_options *options, const char *value,
 static int set_model(struct nic_options *options, const char *value,
 		     const struct complaint *complaint)
 {
-	static const char *const words[] = {
-		[NIC_MODEL_VIRTIO] = "virtio", [NIC_MODEL_E1000] = "e1000"};
+	static const char *const words[] = {"virtio", "e1000"};
 	int choice = choose(value, "model", words, ARRAY_SIZE(words), complaint);
 
 	if (choice < 0)
 		return choice;
-	options->model = (enum nic_model)choice;
+	options->model = choice == 0 ? NIC_MODEL_VIRTIO : NIC_MODEL_E1000;
 	return 0;
 }
 

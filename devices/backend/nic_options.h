@@ -17,7 +17,7 @@
 enum { NIC_MAX_FORWARDS = 16, NIC_MAC_SIZE = 6 };
 
 enum nic_kind { NIC_NONE, NIC_TAP, NIC_FD, NIC_PASST, NIC_PEER };
-enum nic_model { NIC_MODEL_VIRTIO, NIC_MODEL_E1000 };
+enum nic_model { NIC_MODEL_DEFAULT, NIC_MODEL_VIRTIO, NIC_MODEL_E1000 };
 enum nic_vhost { NIC_VHOST_AUTO, NIC_VHOST_ON, NIC_VHOST_OFF };
 
 /* A port of the host's that leads to one of the guest's. */

@@ -39,7 +39,7 @@ static unsigned int passt_mtu(const struct nic_options *options)
 {
 	if (options->mtu)
 		return options->mtu;
-	return options->model == NIC_MODEL_VIRTIO ? PASST_MTU : NIC_MTU_STANDARD;
+	return options->model == NIC_MODEL_E1000 ? NIC_MTU_STANDARD : PASST_MTU;
 }
 
 /* 0 once passt serves the socket, or -errno, logged. */

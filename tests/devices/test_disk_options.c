@@ -28,7 +28,7 @@ static void a_file_name_alone_is_a_virtio_disk_to_write_to(void **state)
 	assert_int_equal(disk_options_parse("root.img", &options), 0);
 	assert_string_equal(options.path, "root.img");
 	assert_string_equal(options.serial, "");
-	assert_int_equal(options.model, DISK_MODEL_VIRTIO);
+	assert_int_equal(options.model, DISK_MODEL_DEFAULT);
 	assert_int_equal(options.queues, 1);
 	assert_false(options.read_only || options.direct || options.iothread);
 }

@@ -12,7 +12,7 @@
 #include "vmm/util.h"
 
 /* One row for each device that has no bus to be found on. */
-static const struct acpi_device devices[] = {
+static const struct acpi_device legacy_devices[] = {
 	{.name = "COM1",
 	 .hid = "PNP0501",
 	 .uid = 1,
@@ -24,8 +24,37 @@ static const struct acpi_device devices[] = {
 	 .ports = {{PORT_RTC, RTC_PORTS}},
 	 .irq = ACPI_IRQ_EDGE,
 	 .gsi = GSI_RTC},
-	{.name = "PEVT", .hid = "QEMU0001", .ports = {{PORT_PVPANIC, 1}}},
 };
+static const struct acpi_device keyboard_controller = {
+	.name = "KBD0",
+	.hid = "PNP0303",
+	.ports = {{PORT_I8042, 1}, {PORT_I8042 + 4, 1}},
+	.irq = ACPI_IRQ_EDGE,
+	.gsi = GSI_KEYBOARD,
+};
+static const struct acpi_device pvpanic = {
+	.name = "PEVT",
+	.hid = "QEMU0001",
+	.ports = {{PORT_PVPANIC, 1}},
+};
+
+enum { MAX_DESCRIBED = ARRAY_SIZE(legacy_devices) + 2 + LAYOUT_VIRTIO_MMIO_SLOTS };
+
+static unsigned int describe_devices(const struct machine *machine, struct acpi_device *all)
+{
+	const struct mode *mode = machine->config->mode;
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; mode->legacy_devices && i < ARRAY_SIZE(legacy_devices); i++)
+		all[n++] = legacy_devices[i];
+	if (mode->classic_acpi)
+		all[n++] = keyboard_controller;
+	if (mode->virtio)
+		all[n++] = pvpanic;
+	for (unsigned int i = 0; i < machine->nmmio; i++)
+		all[n++] = platform_mmio_description(i);
+	return n;
+}
 
 static struct acpi_pci describe_pci(struct machine *machine)
 {
@@ -41,20 +70,21 @@ static struct acpi_pci describe_pci(struct machine *machine)
 
 static int write_acpi(struct machine *machine)
 {
-	struct acpi_device all[ARRAY_SIZE(devices) + LAYOUT_VIRTIO_MMIO_SLOTS];
+	const struct mode *mode = machine->config->mode;
+	struct acpi_device all[MAX_DESCRIBED];
 	struct acpi_config config = {
 		.ncpus = machine->options->cpus,
-		.rtc = true,
+		.classic = mode->classic_acpi,
+		.legacy_pic = mode->classic_acpi,
+		.i8042 = mode->classic_acpi,
+		.rtc = mode->legacy_devices,
 		.devices = all,
-		.ndevices = ARRAY_SIZE(devices) + machine->nmmio,
+		.ndevices = describe_devices(machine, all),
 	};
 	uint64_t size = LAYOUT_ACPI_END - LAYOUT_ACPI;
 	void *place = memory_range(&machine->vm.mem, LAYOUT_ACPI, size, MEMORY_WRITE);
 	int used;
 
-	memcpy(all, devices, sizeof(devices));
-	for (unsigned int i = 0; i < machine->nmmio; i++)
-		all[ARRAY_SIZE(devices) + i] = platform_mmio_description(i);
 	if (machine->has_pci)
 		config.pci = describe_pci(machine);
 	used = place ? acpi_build(&config, place, size) : -EFAULT;
@@ -98,7 +128,7 @@ static int write_smbios(struct machine *machine)
 	struct cpu_names names;
 	struct smbios_config config = {
 		.identity = machine->identity,
-		.virtual_machine = true,
+		.virtual_machine = machine->config->mode->hypervisor_visible,
 		.ncpus = machine->options->cpus,
 		.mem = &machine->vm.mem,
 	};

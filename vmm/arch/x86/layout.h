@@ -70,9 +70,11 @@ enum {
 };
 
 enum {
+	GSI_KEYBOARD = 1,
 	GSI_COM1 = 4,
 	GSI_RTC = 8,
-	GSI_POWER_BUTTON = 9, /* through the GED; classic ACPI: the SCI */
+	GSI_POWER_BUTTON = 9, /* through the GED */
+	GSI_SCI = 9,	      /* classic ACPI */
 	GSI_VMGENID = 10,
 	GSI_VMCLOCK = 11,
 	GSI_PCI = 16, /* INTx: 16 to 23 */

@@ -86,7 +86,7 @@ static int init_cpu_model(struct machine *machine)
 {
 	struct cpuid_config config = {
 		.cpus = machine->options->cpus,
-		.hypervisor_visible = true,
+		.hypervisor_visible = machine->config->mode->hypervisor_visible,
 	};
 
 	return cpu_model_init(&machine->platform->cpu_model, &machine->vm, &config);
@@ -165,29 +165,45 @@ struct acpi_device platform_mmio_description(unsigned int index)
 	return description;
 }
 
-static int attach_devices(struct machine *machine)
+static int attach_acpi(struct machine *machine)
 {
-	static const struct acpi_pm_ports pm_ports = {
-		.sleep_control = PORT_SLEEP_CONTROL,
-		.sleep_status = PORT_SLEEP_STATUS,
+	bool classic = machine->config->mode->classic_acpi;
+	const struct acpi_pm_ports pm_ports = {
+		.sleep_control = classic ? 0 : PORT_SLEEP_CONTROL,
+		.sleep_status = classic ? 0 : PORT_SLEEP_STATUS,
 		.reset = PORT_RESET,
 		.timer = PORT_PM_TIMER,
 	};
 	struct platform *platform = machine->platform;
-	struct bus *ports = &machine->vm.ports;
-	int err;
+	int err = acpi_pm_attach(&platform->acpi_pm, &machine->vm.ports, &pm_ports);
 
-	err = serial_attach(&platform->serial, ports, PORT_COM1);
-	if (!err)
-		err = rtc_attach(&platform->rtc, ports, PORT_RTC);
+	if (!err && classic)
+		err = acpi_pm1_attach(&platform->acpi_pm1, &machine->vm.ports, PORT_PM1A_EVENT,
+				      PORT_PM1A_CONTROL);
+	return err;
+}
+
+/*
+ * The keyboard controller is there in every mode, for its reset command: it answers for more only
+ * where a mode has legacy devices.
+ */
+static int attach_devices(struct machine *machine)
+{
+	const struct mode *mode = machine->config->mode;
+	struct platform *platform = machine->platform;
+	struct bus *ports = &machine->vm.ports;
+	int err = attach_acpi(machine);
+
 	if (!err)
 		err = i8042_attach(&platform->i8042, ports, PORT_I8042);
 	if (!err)
-		err = pvpanic_attach(&platform->pvpanic, ports, PORT_PVPANIC);
-	if (!err)
 		err = debug_exit_attach(&platform->debug_exit, ports, PORT_DEBUG_EXIT);
-	if (!err)
-		err = acpi_pm_attach(&platform->acpi_pm, ports, &pm_ports);
+	if (!err && mode->legacy_devices)
+		err = serial_attach(&platform->serial, ports, PORT_COM1);
+	if (!err && mode->legacy_devices)
+		err = rtc_attach(&platform->rtc, ports, PORT_RTC);
+	if (!err && mode->virtio)
+		err = pvpanic_attach(&platform->pvpanic, ports, PORT_PVPANIC);
 	if (err)
 		log_error(err, "cannot put the platform's devices on the bus");
 	return err;
@@ -195,6 +211,7 @@ static int attach_devices(struct machine *machine)
 
 int arch_platform_init(struct machine *machine)
 {
+	bool classic = machine->config->mode->classic_acpi;
 	struct event_sink *events = &machine->events;
 	struct vm *vm = &machine->vm;
 	struct platform *platform;
@@ -211,10 +228,11 @@ int arch_platform_init(struct machine *machine)
 	if (err)
 		return err;
 	serial_init(&platform->serial, vm_irq_line(vm, GSI_COM1), machine->console);
-	i8042_init(&platform->i8042, (struct irq_line){0}, events, false);
+	i8042_init(&platform->i8042, vm_irq_line(vm, GSI_KEYBOARD), events, classic);
 	pvpanic_init(&platform->pvpanic, events);
 	debug_exit_init(&platform->debug_exit, events);
 	acpi_pm_init(&platform->acpi_pm, vm_irq_line(vm, GSI_POWER_BUTTON), events);
+	acpi_pm1_init(&platform->acpi_pm1, vm_irq_line(vm, GSI_SCI), events);
 	return attach_devices(machine);
 }
 
@@ -226,6 +244,7 @@ void arch_platform_free(struct machine *machine)
 		return;
 	serial_destroy(&platform->serial);
 	i8042_destroy(&platform->i8042);
+	acpi_pm1_destroy(&platform->acpi_pm1);
 	rtc_destroy(&platform->rtc);
 	free(platform);
 	machine->platform = NULL;
@@ -240,16 +259,24 @@ void arch_platform_reset(struct machine *machine)
 	i8042_reset(&platform->i8042);
 	pvpanic_reset(&platform->pvpanic);
 	acpi_pm_reset(&platform->acpi_pm);
+	acpi_pm1_reset(&platform->acpi_pm1);
 }
 
 void arch_power_button(struct machine *machine)
 {
-	acpi_pm_power_button(&machine->platform->acpi_pm);
+	if (machine->config->mode->classic_acpi)
+		acpi_pm1_power_button(&machine->platform->acpi_pm1);
+	else
+		acpi_pm_power_button(&machine->platform->acpi_pm);
 }
 
 const char *arch_console_argument(const struct machine *machine)
 {
-	return strcmp(machine->options->console, "serial") == 0 ? "console=ttyS0" : NULL;
+	const char *console = machine->options->console;
+
+	if (strcmp(console, "none") == 0)
+		return NULL;
+	return strcmp(console, "serial") == 0 ? "console=ttyS0" : "console=hvc0";
 }
 
 static enum boot_protocol protocol_named(const char *name)

@@ -3,6 +3,7 @@
 #define VMM_ARCH_X86_PLATFORM_H
 
 #include "devices/acpi_pm.h"
+#include "devices/acpi_pm1.h"
 #include "devices/debug_exit.h"
 #include "devices/i8042.h"
 #include "devices/pvpanic.h"
@@ -21,6 +22,7 @@ struct platform {
 	struct pvpanic pvpanic;
 	struct debug_exit debug_exit;
 	struct acpi_pm acpi_pm;
+	struct acpi_pm1 acpi_pm1; /* classic ACPI only */
 };
 
 /* What ACPI says of virtio-mmio device number index. */
