@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "devices/msix.h"
+#include "devices/pci_bar.h"
 #include "vmm/bytes.h"
 #include "vmm/util.h"
 
@@ -52,70 +53,6 @@ void pci_config_store(struct pci_device *device, unsigned int offset, uint32_t v
 bool pci_is_bus_master(struct pci_device *device)
 {
 	return pci_config_load(device, PCI_COMMAND, 2) & PCI_COMMAND_MASTER;
-}
-
-static bool is_inside(const struct pci_window *window, uint64_t base, uint64_t size)
-{
-	return base >= window->base && size <= window->size &&
-	       base - window->base <= window->size - size;
-}
-
-/*
- * Where a BAR's own bits and the command register say that it answers. Outside of the bridge's
- * windows nothing does: that covers all ones, written to learn the size, and halves of addresses.
- */
-static uint64_t wanted_place(const struct pci_device *device, unsigned int index)
-{
-	const struct pci_bus_config *windows = &device->bus->config;
-	const struct pci_bar *bar = &device->bars[index];
-	const uint8_t *reg = device->state.config + PCI_BASE_ADDRESS_0 + 4 * index;
-	uint16_t command = load_le16(device->state.config + PCI_COMMAND);
-	uint64_t base;
-
-	if (bar->kind == PCI_BAR_IO) {
-		base = load_le32(reg) & (uint32_t)PCI_BASE_ADDRESS_IO_MASK;
-		return command & PCI_COMMAND_IO && is_inside(&windows->io, base, bar->region->size)
-			       ? base
-			       : BUS_UNDECODED;
-	}
-	base = load_le32(reg) & (uint32_t)PCI_BASE_ADDRESS_MEM_MASK;
-	if (bar->kind == PCI_BAR_MEM64)
-		base |= (uint64_t)load_le32(reg + 4) << 32;
-	return command & PCI_COMMAND_MEMORY &&
-			       (is_inside(&windows->mem32, base, bar->region->size) ||
-				is_inside(&windows->mem64, base, bar->region->size))
-		       ? base
-		       : BUS_UNDECODED;
-}
-
-static void place_bars(struct pci_device *device)
-{
-	for (unsigned int i = 0; i < PCI_BARS; i++) {
-		struct pci_bar *bar = &device->bars[i];
-		struct pci_bus_config *config = &device->bus->config;
-		uint64_t place;
-
-		if (bar->kind == PCI_BAR_NONE)
-			continue;
-		place = wanted_place(device, i);
-		if (place == bar->placed)
-			continue;
-		if (bus_move(bar->kind == PCI_BAR_IO ? config->ports : config->mmio, bar->region,
-			     place) == 0)
-			bar->placed = place;
-		else
-			bar->placed = BUS_UNDECODED;
-	}
-}
-
-/* The device's own first: they may have stood where another's want to be. */
-static void decoding_changed(struct pci_device *device)
-{
-	place_bars(device);
-	for (unsigned int slot = 0; slot < PCI_SLOTS; slot++) {
-		if (device->bus->devices[slot])
-			place_bars(device->bus->devices[slot]);
-	}
 }
 
 /* A line is pulled as long as one device pulls it. The lock is held. */
@@ -182,7 +119,7 @@ static void store_writable(struct pci_device *device, unsigned int offset, uint3
 	}
 	if (touches(offset, size, PCI_COMMAND, 2) ||
 	    touches(offset, size, PCI_BASE_ADDRESS_0, 4 * PCI_BARS))
-		decoding_changed(device);
+		pci_bars_follow(device);
 	if (device->msix && touches(offset, size, device->msix->capability + PCI_MSIX_FLAGS, 2))
 		msix_control_written(device->msix,
 				     load_le16(device->state.config + device->msix->capability +
@@ -357,7 +294,7 @@ static void reset_device(struct pci_device *device)
 	pthread_mutex_lock(&device->bus->lock);
 	memcpy(device->state.config, device->power_on, PCI_CONFIG_SIZE);
 	update_intx(device);
-	decoding_changed(device);
+	pci_bars_follow(device);
 	pthread_mutex_unlock(&device->bus->lock);
 }
 

@@ -34,6 +34,7 @@ struct fixture {
 	struct pci_bus pci;
 	unsigned int changes[PCI_INTX_LINES];
 	bool level[PCI_INTX_LINES];
+	unsigned int doorbells; /* told to KVM */
 	struct card cards[PCI_SLOTS];
 };
 
@@ -327,21 +328,70 @@ static void a_bar_moves_while_it_decodes(void **state)
 	assert_int_equal(get(&f->mmio, MEM64 + 0x10000000, 4), 0xcafe0000);
 }
 
-static void the_command_register_switches_decoding(void **state)
+static void the_command_register_has_its_four_bits(void **state)
 {
 	struct fixture *f = *state;
 
-	config_put(f, 1, 4, PCI_COMMAND_IO, 2);
-	assert_int_equal(get(&f->mmio, MEM32, 4), 0xffffffff);
-	assert_int_equal(get(&f->ports, IO, 4), 0xcafe0000);
-	config_put(f, 1, 4, PCI_COMMAND_MEMORY, 1);
-	assert_int_equal(get(&f->mmio, MEM32, 4), 0xcafe0000);
-	assert_int_equal(get(&f->ports, IO, 4), 0xffffffff);
 	assert_false(pci_is_bus_master(&f->cards[1].device));
 	config_put(f, 1, 4, 0xffff, 2);
 	assert_true(pci_is_bus_master(&f->cards[1].device));
 	assert_int_equal(config_get(f, 1, 4, 2), 0x0407);
 	assert_int_equal(config_get(f, 1, 6, 2), PCI_STATUS_CAP_LIST);
+	config_put(f, 1, 4, 0, 2);
+	assert_int_equal(config_get(f, 1, 4, 2), 0);
+}
+
+static int count_changes(struct bus *bus, const struct ioeventfd *event, uint64_t address,
+			 bool assign)
+{
+	(void)event;
+	(void)address;
+	(void)assign;
+	container_of(bus, struct fixture, mmio)->doorbells++;
+	return 0;
+}
+
+/* As Linux does it, six times per device. */
+static void asking_for_a_size_moves_no_doorbell(void **state)
+{
+	struct fixture *f = *state;
+	struct ioeventfd doorbell = {.fd = -1, .offset = 0x10};
+	uint32_t command = config_get(f, 1, 4, 2);
+	uint32_t bar = config_get(f, 1, 0x10, 4);
+
+	f->mmio.ioeventfd = count_changes;
+	assert_int_equal(bus_ioeventfd_add(&f->mmio, &f->cards[1].registers, &doorbell), 0);
+	f->doorbells = 0;
+	config_put(f, 1, 4, command & ~3u, 2);
+	config_put(f, 1, 0x10, 0xffffffff, 4);
+	assert_int_equal(config_get(f, 1, 0x10, 4), 0xfffff004);
+	config_put(f, 1, 0x10, bar, 4);
+	config_put(f, 1, 4, command, 2);
+	assert_int_equal(f->doorbells, 0);
+	assert_int_equal(get(&f->mmio, MEM32, 4), 0xcafe0000);
+	config_put(f, 1, 0x10, MEM32 + 0x80000, 4);
+	assert_int_equal(f->doorbells, 2);
+	bus_ioeventfd_remove(&f->mmio, &doorbell);
+}
+
+static void a_device_that_is_switched_off_makes_room(void **state)
+{
+	struct fixture *f = *state;
+
+	config_put(f, 1, 4, 0, 2);
+	config_put(f, 2, 0x10, MEM32, 4);
+	config_put(f, 2, 0x18, IO, 4);
+	assert_true(f->cards[1].registers.base == BUS_UNDECODED);
+	assert_true(f->cards[1].ports.base == BUS_UNDECODED);
+	assert_int_equal(f->cards[2].registers.base, MEM32);
+	assert_int_equal(f->cards[2].ports.base, IO);
+	/* Switched on again it is the one that finds its place taken. */
+	config_put(f, 1, 4, PCI_COMMAND_MEMORY, 2);
+	assert_true(f->cards[1].registers.base == BUS_UNDECODED);
+	assert_int_equal(f->cards[2].registers.base, MEM32);
+	config_put(f, 1, 0x10, MEM32 + REGISTERS_SIZE, 4);
+	assert_int_equal(f->cards[1].registers.base, MEM32 + REGISTERS_SIZE);
+	assert_true(f->cards[1].ports.base == BUS_UNDECODED);
 }
 
 static void a_bar_put_in_a_bad_place_answers_nowhere(void **state)
@@ -606,7 +656,9 @@ int main(void)
 		test(bars_have_their_places_as_from_firmware),
 		test(all_ones_tell_the_size),
 		test(a_bar_moves_while_it_decodes),
-		test(the_command_register_switches_decoding),
+		test(the_command_register_has_its_four_bits),
+		test(asking_for_a_size_moves_no_doorbell),
+		test(a_device_that_is_switched_off_makes_room),
 		test(a_bar_put_in_a_bad_place_answers_nowhere),
 		test(two_cards_change_places),
 		test(capabilities_are_a_chain),

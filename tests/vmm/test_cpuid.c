@@ -302,11 +302,14 @@ static void what_only_the_host_has_is_hidden(void **state)
 		take_host(&hosts[h]);
 		supported_leaf(1, 0)->ecx |= 1 << 3;
 		supported_leaf(7, 0)->ebx |= 1 << 2;
+		if (supported_leaf(6, 0))
+			supported_leaf(6, 0)->ecx |= 1 << 0;
 		make(usual, 4, 1);
 		for (size_t i = 0; i < ARRAY_SIZE(absent); i++)
 			assert_null(cpuid_find(&list, absent[i], 0));
 		assert_int_equal(field(leaf(1, 0).ecx, 3, 3), 0); /* MONITOR */
 		assert_int_equal(field(leaf(7, 0).ebx, 2, 2), 0); /* SGX */
+		assert_int_equal(field(leaf(6, 0).ecx, 0, 0), 0); /* APERF and MPERF */
 	}
 }
 

@@ -14,6 +14,7 @@ enum {
 	FEATURE_1_ECX_X2APIC = 1 << 21,
 	FEATURE_1_ECX_TSC_DEADLINE = 1 << 24,
 	FEATURE_1_EDX_HTT = 1 << 28,
+	FEATURE_6_ECX_APERF = 1 << 0,
 	FEATURE_7_EBX_SGX = 1 << 2,
 	FEATURE_7_ECX_SGX_LC = 1 << 30,
 	FEATURE_7_EDX_AMX = 1 << 22 | 1 << 24 | 1 << 25, /* BF16, TILE, INT8 */
@@ -128,6 +129,8 @@ static void edit_features(struct cpuid_list *list, const struct cpuid_config *co
 		{1, 0, EDX, FEATURE_1_EDX_HTT, CLEAR, topology->cpus == 1},
 		{1, 0, ECX, FEATURE_1_ECX_VMX, CLEAR, !config->nested},
 		{0x80000001, 0, ECX, FEATURE_80000001_ECX_SVM, CLEAR, !config->nested},
+		/* APERF and MPERF count the host's cycles. */
+		{6, 0, ECX, FEATURE_6_ECX_APERF, CLEAR, true},
 		/* No enclave memory is given to the guest. */
 		{7, 0, EBX, FEATURE_7_EBX_SGX, CLEAR, true},
 		{7, 0, ECX, FEATURE_7_ECX_SGX_LC, CLEAR, true},
