@@ -183,16 +183,20 @@ static bool has_argument(const char *cmdline, const char *word)
 /* What the user wrote, and before it what we add, so that the words after "--" stay the last. */
 static int make_cmdline(struct machine *machine)
 {
-	const char *given = machine->options->append;
+	const struct run_options *options = machine->options;
+	const char *given = options->append;
 	const char *console = arch_console_argument(machine);
-	char root[64] = "";
+	char root[64] = "", clock[64] = "";
 
-	if (machine->options->no_auto_append || has_argument(given, "console="))
+	if (options->no_auto_append || has_argument(given, "console="))
 		console = NULL;
-	if (!machine->options->no_auto_append && !has_argument(given, "root="))
+	if (!options->no_auto_append && !has_argument(given, "root="))
 		machine_devices_root_argument(machine, root, sizeof(root));
-	if (asprintf(&machine->cmdline, "%s%s%s%s%s", console ? console : "", console ? " " : "",
-		     root, *root ? " " : "", given) < 0) {
+	if (options->tsc_hint)
+		arch_clock_argument(machine, clock, sizeof(clock));
+	if (asprintf(&machine->cmdline, "%s%s%s%s%s%s%s", console ? console : "",
+		     console ? " " : "", root, *root ? " " : "", clock, *clock ? " " : "",
+		     given) < 0) {
 		machine->cmdline = NULL;
 		return -ENOMEM;
 	}
@@ -378,6 +382,10 @@ struct outcome machine_run(struct machine *machine)
 	}
 	if (err)
 		return (struct outcome){.kind = OUTCOME_HOST};
+	if (machine->console == &machine->terminal.stream &&
+	    terminal_written(&machine->terminal) == 0)
+		log_notice("the guest wrote nothing to its console: --console both shows whichever "
+			   "it uses");
 	machine_devices_tell_unused(machine);
 	return machine->outcome;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "vmm/arch.h"
 #include "vmm/arch/x86/boot.h"
@@ -279,6 +280,28 @@ const char *arch_console_argument(const struct machine *machine)
 	return strcmp(console, "serial") == 0 ? "console=ttyS0" : "console=hvc0";
 }
 
+void arch_clock_argument(const struct machine *machine, char *text, size_t size)
+{
+	int khz = ioctl(machine->vcpus[0].fd, KVM_GET_TSC_KHZ, 0);
+
+	text[0] = '\0';
+	if (khz > 0)
+		snprintf(text, size, "tsc_early_khz=%d", khz);
+}
+
+/*
+ * KVM's backend may be a program that interprets the guest's kernel (module kvm_pvm): bare-metal
+ * programs run, Linux dies of the first instruction that it does not know.
+ */
+static void warn_of_software_kvm(const struct boot_entry *entry)
+{
+	if (entry->protocol == BOOT_LINUX64 && access("/sys/module/kvm_pvm", F_OK) == 0 &&
+	    access("/sys/module/kvm_intel", F_OK) != 0 && access("/sys/module/kvm_amd", F_OK) != 0)
+		log_warning("/dev/kvm here is software (module kvm_pvm), on which a stock Linux "
+			    "kernel cannot "
+			    "run; real KVM is to be had with: scripts/nested -- minivmm run ...");
+}
+
 static enum boot_protocol protocol_named(const char *name)
 {
 	unsigned int protocol = 0;
@@ -318,6 +341,8 @@ int arch_load(struct machine *machine)
 	struct boot_entry entry;
 	int err = boot_load(&request, &entry);
 
+	if (!err)
+		warn_of_software_kvm(&entry);
 	if (!err)
 		err = firmware_write(machine);
 	if (!err)
