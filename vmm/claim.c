@@ -1,0 +1,204 @@
+/* claim.c: open file description locks (fcntl(2)) on files that are made and removed safely. */
+#include "vmm/claim.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "vmm/log.h"
+
+enum { ATTEMPTS = 100, CONTENT_SIZE = 256 };
+
+static int set_lock(int fd, short type)
+{
+	struct flock lock = {.l_type = type, .l_whence = SEEK_SET};
+
+	if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
+		return 0;
+	return errno == EACCES || errno == EAGAIN ? -EBUSY : -errno;
+}
+
+/* Does the name still lead to what was opened? Its last holder may have removed it meanwhile. */
+static bool is_current(int folder, const char *file, int fd)
+{
+	struct stat named, opened;
+
+	return fstatat(folder, file, &named, AT_SYMLINK_NOFOLLOW) == 0 && fstat(fd, &opened) == 0 &&
+	       named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
+}
+
+/*
+ * Never O_CREAT on a file that exists: with fs.protected_regular the kernel refuses that where the
+ * file is another user's (proc_sys_fs(5)).
+ */
+static int open_file(int folder, const char *file)
+{
+	const int flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+	struct stat status;
+	int fd = openat(folder, file, flags);
+
+	if (fd < 0 && errno == ENOENT) {
+		fd = openat(folder, file, flags | O_CREAT | O_EXCL, 0600);
+		if (fd >= 0)
+			fchmod(fd, 0666); /* a lock for writing asks for a file open for it */
+	}
+	if (fd < 0)
+		return errno == EEXIST ? -ENOENT : -errno;
+	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || status.st_nlink > 1) {
+		close(fd); /* somebody wants us to write elsewhere */
+		return -EPERM;
+	}
+	return fd;
+}
+
+static void write_holder(int fd, const struct holder *self)
+{
+	char text[CONTENT_SIZE];
+	int len = snprintf(text, sizeof(text), "%d %s %s\n", (int)self->pid,
+			   self->uuid[0] ? self->uuid : "-", self->name[0] ? self->name : "-");
+
+	/* What does not fit on the file system is missing in a message of somebody else's. */
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)len, 0) < 0)
+		log_verbose("cannot say in a claim who has it");
+}
+
+static void read_holder(int fd, struct holder *holder)
+{
+	char text[CONTENT_SIZE], uuid[UUID_TEXT_SIZE], name[IDENTITY_NAME_SIZE];
+	struct uuid parsed;
+	ssize_t len = pread(fd, text, sizeof(text) - 1, 0);
+	int pid;
+
+	*holder = (struct holder){0};
+	text[len > 0 ? len : 0] = '\0';
+	if (sscanf(text, "%d %36s %63s", &pid, uuid, name) != 3 || pid <= 0)
+		return;
+	holder->pid = pid;
+	if (uuid_parse(&parsed, uuid) == 0)
+		uuid_format(&parsed, holder->uuid);
+	if (identity_hostname_valid(name))
+		strcpy(holder->name, name);
+}
+
+/* One attempt: -ENOENT when the file vanished under it. */
+static int try_to_take(struct claim *claim, bool shared, const struct holder *self,
+		       struct holder *other)
+{
+	int err;
+
+	claim->fd = open_file(claim->folder, claim->file);
+	if (claim->fd < 0)
+		return claim->fd;
+	err = set_lock(claim->fd, F_WRLCK);
+	if (!err && is_current(claim->folder, claim->file, claim->fd)) {
+		write_holder(claim->fd, self);
+		return shared ? set_lock(claim->fd, F_RDLCK) : 0;
+	}
+	if (err == -EBUSY && shared)
+		err = set_lock(claim->fd, F_RDLCK);
+	if (err == -EBUSY)
+		read_holder(claim->fd, other);
+	if ((!err || err == -EBUSY) && !is_current(claim->folder, claim->file, claim->fd))
+		return -ENOENT;
+	return err;
+}
+
+int claim_take(struct claim *claim, int folder, const char *file, bool shared,
+	       const struct holder *self, struct holder *other)
+{
+	int err = -ENOENT;
+
+	*claim = (struct claim){.folder = folder, .fd = -1};
+	snprintf(claim->file, sizeof(claim->file), "%s", file);
+	for (int i = 0; i < ATTEMPTS && err == -ENOENT; i++) {
+		err = try_to_take(claim, shared, self, other);
+		if (err && claim->fd >= 0)
+			close(claim->fd);
+	}
+	if (err)
+		claim->fd = -1;
+	return err;
+}
+
+void claim_release(struct claim *claim)
+{
+	if (claim->fd < 0)
+		return;
+	/* Only who has it alone may remove it. Where the folder's stickiness forbids it, the file
+	 * stays and means nothing. */
+	if (set_lock(claim->fd, F_WRLCK) == 0 && is_current(claim->folder, claim->file, claim->fd))
+		unlinkat(claim->folder, claim->file, 0);
+	close(claim->fd);
+	claim->fd = -1;
+}
+
+bool claim_held(int folder, const char *file, struct holder *holder)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int fd = openat(folder, file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	bool held;
+
+	if (fd < 0)
+		return false;
+	held = fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+	if (held)
+		read_holder(fd, holder);
+	close(fd);
+	return held;
+}
+
+/* A folder where everybody makes files, and only removes their own. */
+static int open_folder(const char *path)
+{
+	bool made = mkdir(path, 0700) == 0;
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat status;
+
+	if (fd < 0)
+		return -errno;
+	if (made)
+		fchmod(fd, 01777);
+	if (fstat(fd, &status) < 0 || ((status.st_mode & 0022) && !(status.st_mode & S_ISVTX)) ||
+	    faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) < 0) {
+		close(fd);
+		return -EPERM;
+	}
+	return fd;
+}
+
+int claim_folder_open(void)
+{
+	static const char *const paths[] = {"/run/lock/minivmm", "/tmp/minivmm-claims"};
+	const char *asked = getenv("MINIVMM_CLAIMS");
+	int fd = -1;
+
+	if (asked && *asked == '/')
+		fd = open_folder(asked);
+	else
+		for (unsigned int i = 0; i < 2 && fd < 0; i++)
+			fd = open_folder(paths[i]);
+	if (fd < 0)
+		log_error(fd, "'%s': cannot keep there which ids are in use",
+			  asked ? asked : paths[0]);
+	return fd;
+}
+
+void holder_format(const struct holder *holder, char text[HOLDER_TEXT_SIZE])
+{
+	size_t used;
+
+	if (holder->name[0])
+		snprintf(text, HOLDER_TEXT_SIZE, "machine '%s'", holder->name);
+	else if (holder->uuid[0])
+		snprintf(text, HOLDER_TEXT_SIZE, "machine %s", holder->uuid);
+	else
+		snprintf(text, HOLDER_TEXT_SIZE, "another machine");
+	used = strlen(text);
+	if (holder->pid)
+		snprintf(text + used, HOLDER_TEXT_SIZE - used, " (process %d)", (int)holder->pid);
+}
