@@ -368,6 +368,15 @@ static uint8_t read_cmos(struct rtc *rtc, unsigned int reg)
 	}
 }
 
+/* The clock goes on from what the registers hold, so many nanoseconds into the second. */
+static void take_time(struct rtc *rtc, int64_t into)
+{
+	struct rtc_state *state = &rtc->state;
+
+	state->offset_ns = load_time(state) + into - rtc->now();
+	state->checked_ns = guest_now(rtc);
+}
+
 /*
  * A and B may stop the clock, whose registers then hold the time and take a new one, or start it
  * from what they hold. Out of a stopped divider chain the first update comes after half a second.
@@ -385,8 +394,7 @@ static void write_control(struct rtc *rtc, unsigned int reg, uint8_t value)
 	if (still && !stands_still(state)) {
 		int64_t into = divider_stopped ? SECOND / 2 : remainder_of(guest_now(rtc), SECOND);
 
-		state->offset_ns = load_time(state) + into - rtc->now();
-		state->checked_ns = guest_now(rtc);
+		take_time(rtc, into);
 	}
 	update_irq(rtc);
 }
@@ -403,8 +411,7 @@ static void write_time(struct rtc *rtc, unsigned int reg, uint8_t value)
 	catch_up(rtc);
 	store_time(state, now);
 	state->bytes[reg] = value;
-	state->offset_ns += load_time(state) + remainder_of(now, SECOND) - now;
-	state->checked_ns = guest_now(rtc);
+	take_time(rtc, remainder_of(now, SECOND));
 	update_irq(rtc);
 }
 

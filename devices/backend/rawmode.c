@@ -45,10 +45,15 @@ static void put_back(void)
 static void stop_here(void)
 {
 	struct sigaction ours;
+	sigset_t set;
 
 	put_back();
 	sigaction(SIGTSTP, &(struct sigaction){.sa_handler = SIG_DFL}, &ours);
-	raise(SIGTSTP); /* returns when we are continued; SIGCONT does the rest */
+	raise(SIGTSTP); /* waits, as its handler runs */
+	sigemptyset(&set);
+	sigaddset(&set, SIGTSTP);
+	pthread_sigmask(SIG_UNBLOCK, &set,
+			NULL); /* stops; returns when continued, SIGCONT does the rest */
 	sigaction(SIGTSTP, &ours, NULL);
 }
 
@@ -65,7 +70,7 @@ static void on_signal(int number)
 		break;
 	default:
 		put_back();
-		raise(number); /* SA_RESETHAND: now with its default action */
+		raise(number); /* with its default action, by SA_RESETHAND, when we return */
 	}
 	errno = err;
 }
@@ -76,7 +81,7 @@ static void install_handlers(void)
 		bool stays = signals[i] == SIGTSTP || signals[i] == SIGCONT;
 		struct sigaction action = {
 			.sa_handler = on_signal,
-			.sa_flags = SA_NODEFER | SA_RESTART | (stays ? 0 : (int)SA_RESETHAND),
+			.sa_flags = SA_RESTART | (stays ? 0 : (int)SA_RESETHAND),
 		};
 
 		sigaction(signals[i], NULL, &guard.actions[i]);
