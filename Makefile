@@ -91,6 +91,11 @@ $(O)/guest/payloads/%: guest/payloads/%.S guest/payloads/payload.inc guest/paylo
 	$(Q)$(CC) $(if $(findstring 64,$*),-m64,-m32) -nostdlib -static -Wl,-T,guest/payloads/payload.ld \
 		-Wl,--build-id=none -o $@ $<
 
+# What benchmarks need to measure with.
+$(O)/tests/bench/%: tests/bench/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -std=gnu11 -O2 $(WARNINGS) -o $@ $<
+
 include tests/fuzz/fuzz.mk
 
 clean:
