@@ -199,7 +199,9 @@ int disk_image_open(struct disk_image *image, const char *path, bool read_only, 
 
 void disk_image_close(struct disk_image *image)
 {
-	if (image->fd >= 0)
+	if (image->fd >= 0) {
+		file_unlock(image->fd);
 		close(image->fd);
+	}
 	image->fd = -1;
 }

@@ -67,3 +67,10 @@ int file_lock(int fd, bool alone, pid_t *holder)
 	}
 	return errno == ENOLCK || errno == EOPNOTSUPP || errno == EINVAL ? 0 : -errno;
 }
+
+void file_unlock(int fd)
+{
+	struct flock lock = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+
+	fcntl(fd, F_OFD_SETLK, &lock); /* without locks there is nothing to give back */
+}

@@ -13,4 +13,10 @@
  */
 int file_lock(int fd, bool alone, pid_t *holder);
 
+/*
+ * Gives the lock back, whoever still has a duplicate of fd: an io_uring that it was registered with
+ * keeps it for a while after it was closed itself.
+ */
+void file_unlock(int fd);
+
 #endif

@@ -61,12 +61,28 @@ static void a_lock_ends_with_its_descriptor(void **state)
 	assert_int_equal(file_lock(second, true, &holder), 0);
 }
 
+static void an_unlocked_file_is_free_even_while_it_is_open_elsewhere(void **state)
+{
+	int duplicate;
+
+	(void)state;
+	assert_int_equal(file_lock(first, true, &holder), 0);
+	duplicate = dup(first);
+	file_unlock(first);
+	close(first);
+	first = -1;
+	assert_int_equal(file_lock(second, true, &holder), 0);
+	close(duplicate);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_writer_is_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(readers_share, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_lock_ends_with_its_descriptor, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			an_unlocked_file_is_free_even_while_it_is_open_elsewhere, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
