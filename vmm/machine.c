@@ -17,6 +17,14 @@
 
 enum { FLUSH_TIMEOUT_MS = 2000 };
 
+/* The guest's access that ended the run is its last: no instruction behind it is run. */
+static void end_guest(struct machine *machine)
+{
+	for (unsigned int i = 0; machine->vcpus && i < machine->options->cpus; i++)
+		vcpu_leave(&machine->vcpus[i]);
+	loop_stop(&machine->loop);
+}
+
 /* The first end counts; what comes after it is dropped. Any thread. */
 static void end_run(struct machine *machine, enum outcome_kind kind, uint32_t value)
 {
@@ -24,7 +32,7 @@ static void end_run(struct machine *machine, enum outcome_kind kind, uint32_t va
 	if (machine->outcome.kind == OUTCOME_NONE && !machine->reset)
 		machine->outcome = (struct outcome){.kind = kind, .value = value};
 	pthread_mutex_unlock(&machine->lock);
-	loop_stop(&machine->loop);
+	end_guest(machine);
 }
 
 static void want_reset(struct machine *machine)
@@ -38,7 +46,7 @@ static void want_reset(struct machine *machine)
 	pthread_mutex_unlock(&machine->lock);
 	if (machine->options->no_reboot)
 		end_run(machine, panicked ? OUTCOME_PANIC : OUTCOME_RESET, 0);
-	loop_stop(&machine->loop);
+	end_guest(machine);
 }
 
 static void panicked(struct machine *machine)

@@ -161,6 +161,8 @@ int vcpu_start(struct vcpu *vcpu)
 	char name[16];
 	int err;
 
+	atomic_store(&vcpu->stop, false);
+	__atomic_store_n(&vcpu->run->immediate_exit, 0, __ATOMIC_RELAXED);
 	/* All signals but the kick are main's, by signalfd: the new thread inherits the mask. */
 	sigemptyset(&kick);
 	sigaddset(&kick, KICK_SIGNAL);
@@ -179,13 +181,19 @@ int vcpu_start(struct vcpu *vcpu)
 	return 0;
 }
 
+void vcpu_leave(struct vcpu *vcpu)
+{
+	atomic_store(&vcpu->stop, true);
+	if (vcpu->run)
+		__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_RELEASE);
+}
+
 void vcpu_ask_stop(struct vcpu *vcpu)
 {
 	if (!vcpu->running)
 		return;
-	atomic_store(&vcpu->stop, true);
-	/* Before KVM_RUN this word sends it straight back, inside the signal does. */
-	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_RELEASE);
+	/* Before KVM_RUN the word in its page sends it straight back, inside the signal does. */
+	vcpu_leave(vcpu);
 	pthread_kill(vcpu->thread, KICK_SIGNAL);
 }
 
@@ -199,6 +207,4 @@ void vcpu_stop(struct vcpu *vcpu)
 		loop_serve_calls(vcpu->loop);
 	pthread_join(vcpu->thread, NULL);
 	vcpu->started = false;
-	atomic_store(&vcpu->stop, false);
-	vcpu->run->immediate_exit = 0;
 }

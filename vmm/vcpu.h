@@ -40,6 +40,12 @@ void vcpu_destroy(struct vcpu *vcpu); /* accepts fd -1; its thread must be gone 
 int vcpu_start(struct vcpu *vcpu);
 
 /*
+ * Any thread: it does not enter the guest again, until it is started anew. One that is inside the
+ * guest stays there until it exits: vcpu_ask_stop() gets it out. For a vCPU whose own access has
+ * ended the run.
+ */
+void vcpu_leave(struct vcpu *vcpu);
+/*
  * Loop thread only. Asks it to leave KVM_RUN, with a pending port or MMIO access finished; several
  * can be asked before the first is waited for.
  */

@@ -1,4 +1,4 @@
-/* firmware.c: what firmware would leave in RAM: ACPI tables and SMBIOS. */
+/* firmware.c: what firmware would leave in RAM: ACPI tables, SMBIOS, a reset vector. */
 #include <errno.h>
 #include <string.h>
 
@@ -145,9 +145,39 @@ static int write_smbios(struct machine *machine)
 	return used < 0 ? used : 0;
 }
 
+/*
+ * Where a PC's firmware begins, at F000:FFF0 in real mode. Linux restarts a machine with
+ * hardware-reduced ACPI by EFI, not by the reset register, and without EFI it jumps here.
+ */
+static int write_reset_vector(struct machine *machine)
+{
+	static const uint8_t code[] = {
+		0xba,
+		PORT_RESET & 0xff,
+		PORT_RESET >> 8, /* mov dx, PORT_RESET */
+		0xb0,
+		ACPI_PM_RESET_VALUE, /* mov al, ACPI_PM_RESET_VALUE */
+		0xee,		     /* out dx, al */
+		0xf4,		     /* hlt */
+		0xeb,
+		0xfd, /* jmp to the hlt */
+	};
+	void *place =
+		memory_range(&machine->vm.mem, LAYOUT_RESET_VECTOR, sizeof(code), MEMORY_WRITE);
+
+	if (!place)
+		return -EFAULT;
+	memcpy(place, code, sizeof(code));
+	return 0;
+}
+
 int firmware_write(struct machine *machine)
 {
 	int err = write_acpi(machine);
 
-	return err ? err : write_smbios(machine);
+	if (!err)
+		err = write_smbios(machine);
+	if (!err)
+		err = write_reset_vector(machine);
+	return err;
 }

@@ -29,7 +29,8 @@ enum {
 	LAYOUT_ACPI = 0xe0000,	  /* RSDP first, then the tables */
 	LAYOUT_ACPI_END = 0xf0000,
 	LAYOUT_SMBIOS = 0xf0000, /* _SM3_ first, then the structures */
-	LAYOUT_SMBIOS_END = 0x100000,
+	LAYOUT_SMBIOS_END = 0xffff0,
+	LAYOUT_RESET_VECTOR = 0xffff0, /* 16 bytes of code, see firmware.c */
 	LAYOUT_HIGH_MEMORY = 0x100000,
 };
 
