@@ -38,7 +38,8 @@ struct identity {
 	uint32_t vsock_cid;
 	struct uuid generation_id; /* new whenever the machine may be running twice */
 	uint32_t epoch;		   /* counts the clonings behind this machine */
-	char parent[IDENTITY_NAME_SIZE];
+	bool adopted;		   /* a guest was given this epoch's ids before, and kept them */
+	char parent[IDENTITY_NAME_SIZE]; /* the machine it was cloned from; empty: none */
 };
 
 /* What the user pinned, as text; NULL: derived, or random for uuid. */

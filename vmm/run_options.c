@@ -8,6 +8,10 @@ static const char *const boot_choices[] = {"auto", "linux64", "pvh", "multiboot"
 static const char *const transport_choices[] = {"pci", "mmio", NULL};
 static const char *const console_choices[] = {"serial", "virtio", "both", "none", NULL};
 
+/* Where values name files and programs, see options.h. */
+static const char *const disk_files[] = {"", NULL};
+static const char *const net_programs[] = {"passt=", "script=", NULL};
+
 #define FIELD(field) .offset = offsetof(struct run_options, field)
 
 static const struct option options[] = {
@@ -64,12 +68,14 @@ static const struct option options[] = {
 	{.name = "disk",
 	 .value = "FILE[,ro][,serial=S][,direct][,queues=N][,iothread=on]",
 	 .kind = OPTION_LIST,
+	 .files = disk_files,
 	 FIELD(disks),
 	 .help = "a disk: a raw image or block device; may be given again.\n"
 		 "Without root= in --append the first one is the root"},
 	{.name = "net",
 	 .value = "tap[=NAME]|passt[=PATH]|fd=N|none[,...]",
 	 .kind = OPTION_LIST,
+	 .programs = net_programs,
 	 FIELD(nets),
 	 .help = "a network card: on a tap interface [,script=PATH][,vhost=on|off|auto]\n"
 		 "[,queues=N], through passt without root [,forward=HOST:GUEST[/udp]],\n"
