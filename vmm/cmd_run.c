@@ -1,34 +1,143 @@
 /* cmd_run.c: "minivmm run". */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "vmm/cmd.h"
 #include "vmm/log.h"
 #include "vmm/machine.h"
+#include "vmm/machine_claims.h"
+#include "vmm/record.h"
 
-static struct outcome run(const struct machine_config *config)
+/* One run, from its options to its end. */
+struct run {
+	struct option_values given, all; /* on the command line; with those of the record */
+	struct record record;		 /* of a machine that has a name */
+	bool named;
+	struct machine_config config;
+	struct machine_claims claims;
+};
+
+/* The first run of a name begins its record; the other options are kept when asked for. */
+static int update_record(struct run *run)
+{
+	struct record *record = &run->record;
+	char text[UUID_TEXT_SIZE];
+	struct uuid uuid;
+	int err = 0;
+
+	if (!record->stored) {
+		err = uuid_random(&uuid);
+		if (err) {
+			log_error(err, "no random numbers for a UUID");
+			return err;
+		}
+		uuid_format(&uuid, text);
+		err = record_set(record, "uuid", text);
+	}
+	if (!err && (!record->stored || run->config.options.save))
+		err = record_keep(record, &run->given);
+	return err;
+}
+
+/* The options of a machine that has a name: the record's, then those given. */
+static int merge_record(struct run *run)
+{
+	struct machine_config *config = &run->config;
+	int err = record_take(&run->record, config->options.name);
+
+	if (err)
+		return err == -EINVAL ? EXIT_USAGE : EXIT_HOST;
+	run->named = true;
+	if (update_record(run) < 0)
+		return EXIT_HOST;
+	run->all = run->record.options;
+	config->options = run_options_default();
+	if (option_values_override(&run->all, &run->given, OPTION_OF_RUN) < 0 ||
+	    options_apply(&run->all, &config->options) < 0)
+		return EXIT_HOST;
+	return EXIT_SUCCESS;
+}
+
+/* What the run is to be. Minivmm's exit status, or EXIT_SUCCESS and *run filled. */
+static int plan(struct run *run)
+{
+	struct machine_config *config = &run->config;
+	int status = EXIT_SUCCESS;
+
+	config->options = run_options_default();
+	if (options_apply(&run->given, &config->options) < 0)
+		return EXIT_USAGE;
+	log_set_verbose(config->options.verbose);
+	if (config->options.name)
+		status = merge_record(run);
+	else if (config->options.save)
+		log_error(0, "--save: only a machine with a --name is kept");
+	if (status != EXIT_SUCCESS)
+		return status;
+	if ((config->options.save && !run->named) || machine_config_init(config) < 0)
+		return EXIT_USAGE;
+	if (run->named)
+		record_complete_identity(&run->record, &config->identity);
+	return EXIT_SUCCESS;
+}
+
+/* Before the machine is made: no other one on this host may have any of it. */
+static int claim(struct run *run)
+{
+	const struct machine_config *config = &run->config;
+	int err = machine_claims_init(&run->claims, &config->identity);
+
+	for (unsigned int i = 0; i < config->nnics && !err; i++)
+		err = machine_claims_mac(&run->claims, config->identity.macs[i]);
+	for (unsigned int i = 0; i < config->ndisks && !err; i++)
+		err = machine_claims_disk(&run->claims, config->disks[i].path,
+					  config->disks[i].read_only);
+	return err;
+}
+
+/* Only a machine that could be made is kept. */
+static int keep(struct run *run)
+{
+	if (!run->named || (run->record.stored && !run->config.options.save))
+		return 0;
+	return record_save(&run->record);
+}
+
+static struct outcome run_machine(struct run *run)
 {
 	struct outcome outcome = {.kind = OUTCOME_HOST};
 	struct machine *machine;
 	char uuid[UUID_TEXT_SIZE];
 
-	if (machine_create(config, &machine) < 0)
+	if (claim(run) < 0 || machine_create(&run->config, &machine) < 0)
 		return outcome;
-	uuid_format(&config->identity.uuid, uuid);
-	log_notice("uuid %s", uuid);
-	outcome = machine_run(machine);
+	if (keep(run) == 0) {
+		uuid_format(&run->config.identity.uuid, uuid);
+		log_notice("uuid %s", uuid);
+		outcome = machine_run(machine);
+	}
 	machine_free(machine);
 	return outcome;
 }
 
+static int run_planned(struct run *run)
+{
+	const struct outcome outcome = run_machine(run);
+	const char *status_file = run->config.options.status_file;
+	int status = outcome_status(&outcome);
+
+	if (status_file && outcome_write(&outcome, &run->config.identity.uuid, status_file) < 0)
+		status = EXIT_HOST;
+	return status;
+}
+
 int cmd_run(int argc, char **argv)
 {
-	struct machine_config config = {.options = run_options_default()};
-	const char *status_file;
-	struct outcome outcome;
+	struct run run = {.record = {.folder.fd = -1}, .claims.folder = -1};
 	int noperands, status;
 
-	switch (options_parse(&run_command, argc, argv, &config.options, &noperands)) {
+	switch (options_split(&run_command, argc, argv, &run.given, &noperands)) {
 	case OPTIONS_OK:
 		break;
 	case OPTIONS_DONE:
@@ -36,16 +145,11 @@ int cmd_run(int argc, char **argv)
 	case OPTIONS_BAD:
 		return EXIT_USAGE;
 	}
-	log_set_verbose(config.options.verbose);
-	if (machine_config_init(&config) < 0) {
-		machine_config_destroy(&config);
-		return EXIT_USAGE;
-	}
-	outcome = run(&config);
-	status = outcome_status(&outcome);
-	status_file = config.options.status_file;
-	if (status_file && outcome_write(&outcome, &config.identity.uuid, status_file) < 0)
-		status = EXIT_HOST;
-	machine_config_destroy(&config);
+	status = plan(&run);
+	if (status == EXIT_SUCCESS)
+		status = run_planned(&run);
+	machine_claims_release(&run.claims);
+	machine_config_destroy(&run.config);
+	record_close(&run.record);
 	return status;
 }
