@@ -13,6 +13,9 @@ static const struct {
 	const char *help;
 } commands[] = {
 	{"run", cmd_run, "boot a kernel in a virtual machine"},
+	{"list", cmd_list, "the machines that are known, and those that run"},
+	{"identity", cmd_identity, "who a machine is: all of its ids"},
+	{"delete", cmd_delete, "forget a machine, and remove the disks that were made for it"},
 };
 
 static void print_usage(FILE *to)

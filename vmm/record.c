@@ -14,8 +14,6 @@
 
 enum { RECORD_MAX_BYTES = 1 << 20 };
 
-static const char record_file[] = "record";
-
 struct record_text {
 	struct record_text *next;
 	char text[];
@@ -56,7 +54,7 @@ static const char *keep_text(struct record *record, const char *text)
 /* The file's text, allocated. -ENOENT in silence, else logged. */
 static int read_file(const struct record *record, const char *path, char **text, size_t *len)
 {
-	int fd = openat(record->folder.fd, record_file,
+	int fd = openat(record->folder.fd, STATE_RECORD,
 			O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 	ssize_t n = -1;
 	int err = 0;
@@ -89,7 +87,7 @@ static int load(struct record *record)
 	size_t len;
 	int err;
 
-	if (asprintf(&path, "%s/%s", record->folder.path, record_file) < 0)
+	if (asprintf(&path, "%s/%s", record->folder.path, STATE_RECORD) < 0)
 		return -ENOMEM;
 	kept = keep_text(record, path);
 	free(path);
@@ -103,7 +101,7 @@ static int load(struct record *record)
 	return err;
 }
 
-static int no_such_machine(const char *name)
+int record_missing(const char *name)
 {
 	char **names = state_folder_names();
 	const char *nearest = NULL;
@@ -130,7 +128,7 @@ int record_open(struct record *record, const char *name)
 	if (!err)
 		err = load(record);
 	if (err == -ENOENT)
-		no_such_machine(name);
+		record_missing(name);
 	if (err)
 		record_close(record);
 	return err;
@@ -159,7 +157,7 @@ int record_save(struct record *record)
 
 	if (!text)
 		return -ENOMEM;
-	err = state_folder_write(&record->folder, record_file, text, len);
+	err = state_folder_write(&record->folder, STATE_RECORD, text, len);
 	if (!err)
 		record->stored = true;
 	free(text);

@@ -37,6 +37,8 @@ int record_init(struct record *record, const char *name);
 /* Reads the record of a machine. 0 or -errno, logged: -ENOENT when there is none. */
 int record_open(struct record *record, const char *name);
 
+int record_missing(const char *name); /* says that there is none; -ENOENT */
+
 /*
  * Claims the machine, so that nobody else runs, clones or deletes it meanwhile, and reads its
  * record; where there is none, the record is new and what an interrupted clone left is removed.

@@ -258,9 +258,27 @@ int state_folder_list_disks(const struct state_folder *folder, char *const *path
 	return err;
 }
 
-static int is_machine(const struct dirent *entry)
+bool state_folder_has_record(const struct state_folder *folder)
+{
+	return faccessat(folder->fd, STATE_RECORD, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static int is_name(const struct dirent *entry)
 {
 	return identity_hostname_valid(entry->d_name);
+}
+
+/* Folders that a machine came of: an interrupted clone's has no record. */
+static bool is_machine(const char *name)
+{
+	struct state_folder folder;
+	bool found;
+
+	if (state_folder_open(&folder, name) < 0)
+		return false;
+	found = state_folder_has_record(&folder);
+	state_folder_close(&folder);
+	return found;
 }
 
 char **state_folder_names(void)
@@ -268,11 +286,11 @@ char **state_folder_names(void)
 	char *base = state_folder_base();
 	struct dirent **entries = NULL;
 	char **names;
-	int n;
+	int n, kept = 0;
 
 	if (!base)
 		return NULL;
-	n = scandir(base, &entries, is_machine, alphasort);
+	n = scandir(base, &entries, is_name, alphasort);
 	if (n < 0 && errno != ENOENT) {
 		log_error(-errno, "'%s': cannot read", base);
 		free(base);
@@ -282,8 +300,8 @@ char **state_folder_names(void)
 	n = n < 0 ? 0 : n;
 	names = calloc((size_t)n + 1, sizeof(*names));
 	for (int i = 0; i < n; i++) {
-		if (names)
-			names[i] = strdup(entries[i]->d_name);
+		if (names && is_machine(entries[i]->d_name))
+			names[kept++] = strdup(entries[i]->d_name);
 		free(entries[i]);
 	}
 	free(entries);

@@ -11,6 +11,8 @@
 
 #include "vmm/claim.h"
 
+#define STATE_RECORD "record" /* the file that makes a folder a machine's, see record.h */
+
 struct state_folder {
 	char *path; /* owned; absolute */
 	int fd;	    /* owned; -1 */
@@ -22,6 +24,8 @@ char *state_folder_base(void);
 
 /* To read in it. 0; -ENOENT in silence when there is none; else -errno, logged. */
 int state_folder_open(struct state_folder *folder, const char *name);
+
+bool state_folder_has_record(const struct state_folder *folder);
 
 /*
  * To change things in it: makes it when it is missing, and claims it. 0, or -errno, logged: -EBUSY
