@@ -56,6 +56,8 @@ $(test_programs): $(O)/%: $(O)/%.o $(fakes) $(O)/libminivmm.a
 	@echo "  LD      $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka
 
+test-programs: $(test_programs)
+
 test: $(test_programs)
 	$(Q)tests/run-unit $(test_programs)
 
@@ -101,7 +103,7 @@ include tests/fuzz/fuzz.mk
 clean:
 	rm -rf $(O) minivmm
 
-.PHONY: all test check check-packages soak demo install clean guest
+.PHONY: all test test-programs check check-packages soak demo install clean guest
 .SECONDARY:
 
 -include $(O)/guest/init.d $(objects:.o=.d) $(tests:%.c=$(O)/%.d) $(fakes:.o=.d)

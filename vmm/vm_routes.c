@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -19,6 +20,15 @@
 
 enum { MAX_PIN_ROUTES = 3 * 16 + VM_MAX_LINES };
 
+/* struct kvm_irq_routing with room for all we can have. */
+struct routing_table {
+	uint32_t nr;
+	uint32_t flags;
+	struct kvm_irq_routing_entry entries[MAX_PIN_ROUTES + VM_MAX_MSIS];
+};
+_Static_assert(offsetof(struct routing_table, entries) == sizeof(struct kvm_irq_routing),
+	       "KVM's layout");
+
 struct vm_routes {
 	struct msi_row {
 		struct irqfd *irqfd; /* borrowed; NULL: free */
@@ -28,11 +38,8 @@ struct vm_routes {
 	struct irqfd *lines[VM_MAX_LINES];
 	struct kvm_irq_routing_entry pins[MAX_PIN_ROUTES];
 	unsigned int npins;
-	/* Scratch for the ioctl: made once, since nothing is allocated while a guest runs. */
-	struct {
-		struct kvm_irq_routing head;
-		struct kvm_irq_routing_entry entries[MAX_PIN_ROUTES + VM_MAX_MSIS];
-	} table;
+	/* For the ioctl: made once, since nothing is allocated while a guest runs. */
+	struct routing_table table;
 };
 
 struct vm_routes *vm_routes_create(void)
@@ -65,7 +72,7 @@ static int commit(struct vm *vm)
 				  .data = row->data},
 		};
 	}
-	routes->table.head.nr = n;
+	routes->table.nr = n;
 	return ioctl(vm->fd, KVM_SET_GSI_ROUTING, &routes->table) < 0 ? -errno : 0;
 }
 

@@ -115,8 +115,8 @@ static int find_block_size(struct disk_image *image, const char *path, bool dire
 	image->block_size = DISK_SECTOR;
 	image->memory_alignment = 1;
 	if (image->block_device) {
-		int logical;
-		unsigned int physical;
+		int logical = DISK_SECTOR;
+		unsigned int physical = DISK_SECTOR;
 
 		if (ioctl(image->fd, BLKSSZGET, &logical) < 0 ||
 		    ioctl(image->fd, BLKPBSZGET, &physical) < 0)
