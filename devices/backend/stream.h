@@ -9,16 +9,18 @@
 #ifndef DEVICES_BACKEND_STREAM_H
 #define DEVICES_BACKEND_STREAM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct stream;
 
-/* Both run on the loop's thread with no lock of the stream held, at times without need, and may be
+/* All run on the loop's thread with no lock of the stream held, at times without need, and may be
  * NULL. */
 struct stream_client {
 	void (*readable)(struct stream_client *client); /* there is something to read */
 	void (*writable)(struct stream_client *client); /* a write() that took less may go on */
+	void (*presence_changed)(struct stream_client *client); /* of stream->absent */
 };
 
 struct stream_ops {
@@ -36,6 +38,7 @@ struct stream_ops {
 struct stream {
 	const struct stream_ops *ops;
 	struct stream_client *client; /* borrowed; constant after start; NULL: nobody */
+	bool absent; /* nobody at the host's end for now: nothing is taken; loop thread */
 };
 
 static inline size_t stream_write(struct stream *stream, const void *buf, size_t len)
@@ -65,6 +68,13 @@ static inline void stream_tell_writable(struct stream *stream)
 {
 	if (stream->client && stream->client->writable)
 		stream->client->writable(stream->client);
+}
+
+static inline void stream_set_absent(struct stream *stream, bool absent)
+{
+	stream->absent = absent;
+	if (stream->client && stream->client->presence_changed)
+		stream->client->presence_changed(stream->client);
 }
 
 #endif
