@@ -57,19 +57,19 @@ static const struct acpi_device devices[] = {
 	 .dma = true},
 };
 
-static const struct acpi_pci pci = {
-	.present = true,
-	.io = {PORT_PCI_WINDOW, PORT_PCI_WINDOW_SIZE},
-	.mem32 = {LAYOUT_MMIO_BASE, LAYOUT_MMIO_SIZE},
-	.mem64 = {0x240000000, LAYOUT_HIGH_MMIO_SIZE},
-};
+#define PCI_BUS                                                                 \
+	{                                                                       \
+		.present = true, .io = {PORT_PCI_WINDOW, PORT_PCI_WINDOW_SIZE}, \
+		.mem32 = {LAYOUT_MMIO_BASE, LAYOUT_MMIO_SIZE},                  \
+		.mem64 = {0x240000000, LAYOUT_HIGH_MMIO_SIZE},                  \
+	}
 
 static const struct acpi_config reduced = {
 	.ncpus = 2,
 	.rtc = true,
 	.vmgenid = true,
 	.vmclock = true,
-	.pci = pci,
+	.pci = PCI_BUS,
 	.devices = devices,
 	.ndevices = ARRAY_SIZE(devices),
 };
@@ -80,7 +80,7 @@ static const struct acpi_config classic = {
 	.legacy_pic = true,
 	.i8042 = true,
 	.rtc = true,
-	.pci = pci,
+	.pci = PCI_BUS,
 	.devices = devices,
 	.ndevices = 3,
 };
