@@ -163,15 +163,33 @@ static int init_timers(struct machine *machine)
 	return err;
 }
 
+static void window_resized(struct terminal *terminal)
+{
+	machine_devices_resize(container_of(terminal, struct machine, terminal));
+}
+
+/* Which devices the terminal is behind. */
 static int init_console(struct machine *machine)
 {
-	if (strcmp(machine->options->console, "none") == 0) {
-		stream_null_init(&machine->no_console);
-		machine->console = &machine->no_console;
+	const char *console = machine->options->console;
+	struct stream *terminal = &machine->terminal.stream;
+
+	stream_null_init(&machine->no_stream);
+	machine->serial_stream = &machine->no_stream;
+	if (strcmp(console, "none") == 0)
 		return 0;
+	if (strcmp(console, "serial") == 0) {
+		machine->serial_stream = terminal;
+	} else if (strcmp(console, "virtio") == 0) {
+		machine->console_stream = terminal;
+	} else {
+		console_hub_init(&machine->hub, terminal);
+		machine->serial_stream = &machine->hub.fronts[CONSOLE_SERIAL].stream;
+		machine->console_stream = &machine->hub.fronts[CONSOLE_VIRTIO].stream;
 	}
+	machine->has_terminal = true;
 	machine->terminal.quit = quit_typed;
-	machine->console = &machine->terminal.stream;
+	machine->terminal.resized = window_resized;
 	return terminal_init(&machine->terminal, &machine->loop, STDIN_FILENO, STDOUT_FILENO);
 }
 
@@ -372,7 +390,7 @@ struct outcome machine_run(struct machine *machine)
 {
 	int err = 0;
 
-	if (machine->console == &machine->terminal.stream)
+	if (machine->has_terminal)
 		err = terminal_start(&machine->terminal);
 	if (machine->options->timeout)
 		loop_timer_set(&machine->timeout, (uint64_t)machine->options->timeout * 1000000000,
@@ -386,14 +404,13 @@ struct outcome machine_run(struct machine *machine)
 			break;
 		err = machine_reset(machine);
 	}
-	if (machine->console == &machine->terminal.stream) {
+	if (machine->has_terminal) {
 		terminal_flush(&machine->terminal, FLUSH_TIMEOUT_MS);
 		terminal_stop(&machine->terminal);
 	}
 	if (err)
 		return (struct outcome){.kind = OUTCOME_HOST};
-	if (machine->console == &machine->terminal.stream &&
-	    terminal_written(&machine->terminal) == 0)
+	if (machine->has_terminal && terminal_written(&machine->terminal) == 0)
 		log_notice("the guest wrote nothing to its console: --console both shows whichever "
 			   "it uses");
 	machine_devices_tell_unused(machine);

@@ -5,6 +5,7 @@
 #ifndef VMM_MACHINE_H
 #define VMM_MACHINE_H
 
+#include "devices/backend/console_hub.h"
 #include "devices/backend/stream_null.h"
 #include "devices/backend/terminal.h"
 #include "devices/msix.h"
@@ -37,9 +38,14 @@ struct machine {
 	struct msi_vm msi;
 	struct machine_device *devices[MACHINE_MAX_DEVICES]; /* owned */
 	unsigned int ndevices, nmmio;
+	bool has_terminal;
 	struct terminal terminal;
-	struct stream no_console;
-	struct stream *console; /* borrowed: terminal or no_console */
+	struct console_hub hub; /* --console both */
+	struct stream no_stream;
+	struct stream *serial_stream; /* borrowed: behind the UART */
+	struct stream
+		*console_stream; /* borrowed: behind the virtio console; NULL: there is none */
+	struct virtio_console *console; /* borrowed; NULL without */
 
 	struct event_sink events;
 	pthread_mutex_t lock;	/* guards the next three */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "virtio/ports.h"
 #include "vmm/log.h"
 
 enum { ERROR_SIZE = 256 };
@@ -153,6 +154,36 @@ static int take_nics(struct machine_config *config)
 	return 0;
 }
 
+static int take_ports(struct machine_config *config)
+{
+	const struct option_list *list = &config->options.ports;
+
+	if (list->n == 0)
+		return 0;
+	if (list->n > VIRTIO_PORTS_MAX || !config->mode->virtio) {
+		log_error(0, "--port: there are %d in --mode %s",
+			  config->mode->virtio ? VIRTIO_PORTS_MAX : 0, config->mode->name);
+		return -EINVAL;
+	}
+	config->ports = calloc(list->n, sizeof(*config->ports));
+	if (!config->ports)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < list->n; i++) {
+		int err = port_options_parse(list->values[i], &config->ports[i]);
+
+		for (unsigned int j = 0; j < i && !err; j++) {
+			if (strcmp(config->ports[i].name, config->ports[j].name) != 0)
+				continue;
+			log_error(0, "--port: two ports with the name '%s'", config->ports[i].name);
+			err = -EINVAL;
+		}
+		if (err)
+			return err;
+		config->nports++;
+	}
+	return 0;
+}
+
 int machine_config_init(struct machine_config *config)
 {
 	int err = check_options(&config->options);
@@ -165,6 +196,8 @@ int machine_config_init(struct machine_config *config)
 		err = take_disks(config);
 	if (!err)
 		err = take_nics(config);
+	if (!err)
+		err = take_ports(config);
 	return err;
 }
 
@@ -172,6 +205,8 @@ void machine_config_destroy(struct machine_config *config)
 {
 	free(config->disks);
 	free(config->nics);
+	free(config->ports);
 	config->disks = NULL;
 	config->nics = NULL;
+	config->ports = NULL;
 }

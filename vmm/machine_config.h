@@ -7,6 +7,7 @@
 
 #include "devices/backend/disk_options.h"
 #include "devices/backend/nic_options.h"
+#include "devices/backend/port_options.h"
 #include "vmm/identity.h"
 #include "vmm/mode.h"
 #include "vmm/run_options.h"
@@ -17,7 +18,8 @@ struct machine_config {
 	struct identity identity;
 	struct disk_options *disks; /* owned */
 	struct nic_options *nics;   /* owned */
-	unsigned int ndisks, nnics;
+	struct port_options *ports; /* owned */
+	unsigned int ndisks, nnics, nports;
 };
 
 /*

@@ -151,6 +151,83 @@ static int add_nic(struct machine *machine, unsigned int number)
 	return put_on_transport(machine, device);
 }
 
+static void free_console(struct machine_device *device)
+{
+	virtio_console_free(device->console);
+}
+
+static int add_console(struct machine *machine)
+{
+	static const struct machine_device_kind kind = {.free = free_console};
+	bool both = machine->serial_stream != &machine->no_stream;
+	struct machine_device *device = add_device(machine, "console", 0);
+	int err = device ? 0 : -ENOSPC;
+
+	if (!err)
+		err = virtio_console_create(machine->console_stream, both ? &machine->hub : NULL,
+					    device->name, device->loop, &machine->vm.mem,
+					    &device->console);
+	if (err)
+		return err;
+	device->kind = &kind;
+	device->virtio = virtio_console_device(device->console);
+	machine->console = device->console;
+	machine_devices_resize(machine);
+	return put_on_transport(machine, device);
+}
+
+static void free_ports(struct machine_device *device)
+{
+	virtio_ports_free(device->ports);
+}
+
+/* All named ports are one device. */
+static int add_ports(struct machine *machine)
+{
+	static const struct machine_device_kind kind = {.free = free_ports};
+	struct machine_device *device = add_device(machine, "ports", 0);
+	struct virtio_port ports[VIRTIO_PORTS_MAX];
+	unsigned int n = 0;
+	int err = device ? 0 : -ENOSPC;
+
+	for (; n < machine->config->nports && !err; n++) {
+		ports[n].name = machine->config->ports[n].name;
+		err = port_open(&machine->config->ports[n], &machine->loop, &ports[n].stream);
+	}
+	if (err) {
+		while (n-- > 1)
+			stream_close(ports[n - 1].stream);
+		return err;
+	}
+	err = virtio_ports_create(ports, n, device->name, device->loop, &machine->vm.mem,
+				  &device->ports);
+	if (err)
+		return err;
+	device->kind = &kind;
+	device->virtio = virtio_ports_device(device->ports);
+	return put_on_transport(machine, device);
+}
+
+static void free_rng(struct machine_device *device)
+{
+	virtio_rng_free(device->rng);
+}
+
+static int add_rng(struct machine *machine)
+{
+	static const struct machine_device_kind kind = {.free = free_rng};
+	struct machine_device *device = add_device(machine, "rng", 0);
+	int err = device ? 0 : -ENOSPC;
+
+	if (!err)
+		err = virtio_rng_create(device->name, device->loop, &machine->vm.mem, &device->rng);
+	if (err)
+		return err;
+	device->kind = &kind;
+	device->virtio = virtio_rng_device(device->rng);
+	return put_on_transport(machine, device);
+}
+
 static int init_pci(struct machine *machine)
 {
 	struct pci_bus_config config;
@@ -176,6 +253,12 @@ int machine_devices_init(struct machine *machine)
 		err = add_disk(machine, i);
 	for (unsigned int i = 0; i < machine->config->nnics && !err; i++)
 		err = add_nic(machine, i);
+	if (!err && machine->console_stream)
+		err = add_console(machine);
+	if (!err && machine->config->nports)
+		err = add_ports(machine);
+	if (!err && machine->config->mode->virtio)
+		err = add_rng(machine);
 	return err;
 }
 
@@ -223,6 +306,14 @@ void machine_devices_refresh(struct machine *machine)
 	}
 }
 
+void machine_devices_resize(struct machine *machine)
+{
+	uint16_t columns, rows;
+
+	if (machine->console && terminal_size(&machine->terminal, &columns, &rows))
+		virtio_console_resize(machine->console, columns, rows);
+}
+
 void machine_devices_root_argument(const struct machine *machine, char *text, size_t size)
 {
 	const struct disk_options *disk = machine->config->disks;
@@ -237,7 +328,7 @@ void machine_devices_tell_unused(const struct machine *machine)
 	for (unsigned int i = 0; i < machine->ndevices; i++) {
 		const struct machine_device *device = machine->devices[i];
 
-		if (device->blk && !device->virtio->was_driven)
+		if (device->path && device->virtio && !device->virtio->was_driven)
 			log_notice(
 				"disk '%s': no driver of the guest ever took it: the kernel needs "
 				"virtio_blk, built in or in an initrd",

@@ -6,8 +6,11 @@
 #define VMM_MACHINE_DEVICES_H
 
 #include "virtio/blk.h"
+#include "virtio/console.h"
 #include "virtio/mmio.h"
 #include "virtio/pci.h"
+#include "virtio/ports.h"
+#include "virtio/rng.h"
 #include "virtio/virtio.h"
 #include "vmm/loop.h"
 
@@ -28,9 +31,14 @@ struct machine_device {
 	struct loop *loop;	      /* borrowed: the machine's, or own */
 	struct loop own;	      /* with iothread=on */
 	struct virtio_device *virtio; /* owned, through kind */
-	struct virtio_blk *blk;	      /* the same, of a disk */
-	const char *path;	      /* borrowed: what a disk is on the host */
-	union {			      /* by the machine's transport */
+	union {			      /* the same, as what it is */
+		struct virtio_blk *blk;
+		struct virtio_console *console;
+		struct virtio_ports *ports;
+		struct virtio_rng *rng;
+	};
+	const char *path; /* borrowed: what a disk is on the host; NULL: no disk */
+	union {		  /* by the machine's transport */
 		struct virtio_pci pci;
 		struct virtio_mmio mmio;
 	};
@@ -45,6 +53,9 @@ void machine_devices_free(struct machine *machine);
 void machine_devices_reset(struct machine *machine);
 /* SIGUSR2. */
 void machine_devices_refresh(struct machine *machine);
+
+/* The terminal's window has another size. */
+void machine_devices_resize(struct machine *machine);
 
 /* " root=/dev/vda rw" or its like for the first disk; empty without a disk. */
 void machine_devices_root_argument(const struct machine *machine, char *text, size_t size);

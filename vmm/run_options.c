@@ -10,6 +10,7 @@ static const char *const console_choices[] = {"serial", "virtio", "both", "none"
 
 /* Where values name files and programs, see options.h. */
 static const char *const disk_files[] = {"", NULL};
+static const char *const port_files[] = {"*=unix:", "*=file:", NULL};
 static const char *const net_programs[] = {"passt=", "script=", NULL};
 
 #define FIELD(field) .offset = offsetof(struct run_options, field)
@@ -80,6 +81,13 @@ static const struct option options[] = {
 	 .help = "a network card: on a tap interface [,script=PATH][,vhost=on|off|auto]\n"
 		 "[,queues=N], through passt without root [,forward=HOST:GUEST[/udp]],\n"
 		 "or on a descriptor; each [,mac=MAC][,mtu=N][,iothread=on]"},
+	{.name = "port",
+	 .value = "NAME=unix:PATH|file:PATH",
+	 .kind = OPTION_LIST,
+	 .files = port_files,
+	 FIELD(ports),
+	 .help = "/dev/virtio-ports/NAME in the guest is a socket or file here; may be\n"
+		 "given again"},
 	{.name = "transport",
 	 .value = "pci|mmio",
 	 .kind = OPTION_CHOICE,

@@ -19,7 +19,7 @@ struct run_options {
 	const char *mode;      /* full, para, hybrid */
 	const char *console;   /* serial, virtio, both, none; NULL: the mode's own */
 	const char *transport; /* pci, mmio; NULL: pci */
-	struct option_list disks, nets;
+	struct option_list disks, nets, ports;
 	const char *status_file;
 	unsigned int timeout; /* seconds; 0: none */
 	unsigned int grace;   /* seconds */

@@ -228,7 +228,7 @@ int arch_platform_init(struct machine *machine)
 		err = rtc_init(&platform->rtc, &machine->loop, vm_irq_line(vm, GSI_RTC));
 	if (err)
 		return err;
-	serial_init(&platform->serial, vm_irq_line(vm, GSI_COM1), machine->console);
+	serial_init(&platform->serial, vm_irq_line(vm, GSI_COM1), machine->serial_stream);
 	i8042_init(&platform->i8042, vm_irq_line(vm, GSI_KEYBOARD), events, classic);
 	pvpanic_init(&platform->pvpanic, events);
 	debug_exit_init(&platform->debug_exit, events);
