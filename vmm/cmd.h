@@ -8,6 +8,7 @@ enum { EXIT_HOST = 1, EXIT_USAGE = 2 };
 int cmd_run(int argc, char **argv);
 int cmd_identity(int argc, char **argv);
 int cmd_list(int argc, char **argv);
+int cmd_clone(int argc, char **argv);
 int cmd_delete(int argc, char **argv);
 
 #endif

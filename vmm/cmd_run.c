@@ -22,19 +22,8 @@ struct run {
 static int update_record(struct run *run)
 {
 	struct record *record = &run->record;
-	char text[UUID_TEXT_SIZE];
-	struct uuid uuid;
-	int err = 0;
+	int err = record->stored ? 0 : record_mint(record);
 
-	if (!record->stored) {
-		err = uuid_random(&uuid);
-		if (err) {
-			log_error(err, "no random numbers for a UUID");
-			return err;
-		}
-		uuid_format(&uuid, text);
-		err = record_set(record, "uuid", text);
-	}
 	if (!err && (!record->stored || run->config.options.save))
 		err = record_keep(record, &run->given);
 	return err;

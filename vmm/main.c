@@ -15,6 +15,7 @@ static const struct {
 	{"run", cmd_run, "boot a kernel in a virtual machine"},
 	{"list", cmd_list, "the machines that are known, and those that run"},
 	{"identity", cmd_identity, "who a machine is: all of its ids"},
+	{"clone", cmd_clone, "make a machine after another, with ids of its own"},
 	{"delete", cmd_delete, "forget a machine, and remove the disks that were made for it"},
 };
 

@@ -125,3 +125,39 @@ char *option_value_absolute(const struct option_value *value, const char *folder
 	}
 	return text;
 }
+
+static bool is_id(const struct option *option, const char *word)
+{
+	for (const char *const *prefix = option->ids; prefix && *prefix; prefix++) {
+		if (strncmp(word, *prefix, strlen(*prefix)) == 0)
+			return true;
+	}
+	return false;
+}
+
+char *option_value_without_ids(const struct option_value *value, const char *first)
+{
+	const char *word = value->value, *next;
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return NULL;
+	for (; word; word = next) {
+		size_t len;
+
+		next = next_word(word);
+		len = next ? (size_t)(next - word) - 1 : strlen(word);
+		if (word == value->value)
+			fprintf(out, "%.*s", first ? (int)strlen(first) : (int)len,
+				first ? first : word);
+		else if (!is_id(value->option, word))
+			fprintf(out, ",%.*s", (int)len, word);
+	}
+	if (fclose(out) != 0) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}

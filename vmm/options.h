@@ -48,6 +48,9 @@ struct option {
 	 * NULL; NULL: nowhere.
 	 */
 	const char *const *files, *const *programs;
+	/* Words in it, but for the first, that begin so are ids of one machine: a clone gets its
+	 * own. */
+	const char *const *ids;
 };
 
 /* An option and its value as text. */
@@ -116,6 +119,9 @@ int option_values_override(struct option_values *values, const struct option_val
  * allocated, NULL when there is no memory. folder is absolute.
  */
 char *option_value_absolute(const struct option_value *value, const char *folder);
+
+/* The value without ids, and with another first word unless first is NULL; allocated, or NULL. */
+char *option_value_without_ids(const struct option_value *value, const char *first);
 
 void options_print_help(const struct command *command);
 

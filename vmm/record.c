@@ -234,6 +234,20 @@ const char *record_get(const struct record *record, const char *name)
 	return value ? value->value : NULL;
 }
 
+int record_mint(struct record *record)
+{
+	char text[UUID_TEXT_SIZE];
+	struct uuid uuid;
+	int err = uuid_random(&uuid);
+
+	if (err) {
+		log_error(err, "no random numbers for a UUID");
+		return err;
+	}
+	uuid_format(&uuid, text);
+	return record_set(record, "uuid", text);
+}
+
 void record_complete_identity(const struct record *record, struct identity *identity)
 {
 	identity->generation_id = record->generation_id;

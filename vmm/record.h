@@ -58,6 +58,8 @@ int record_set(struct record *record, const char *name, const char *value);
 int record_add(struct record *record, const char *name, const char *value);
 const char *record_get(const struct record *record, const char *name); /* or NULL */
 
+int record_mint(struct record *record); /* gives it a new random UUID; 0 or -errno, logged */
+
 /* What follows neither from options nor from the UUID. */
 void record_complete_identity(const struct record *record, struct identity *identity);
 

@@ -12,6 +12,8 @@ static const char *const console_choices[] = {"serial", "virtio", "both", "none"
 static const char *const disk_files[] = {"", NULL};
 static const char *const port_files[] = {"*=unix:", "*=file:", NULL};
 static const char *const net_programs[] = {"passt=", "script=", NULL};
+static const char *const disk_ids[] = {"serial=", NULL};
+static const char *const net_ids[] = {"mac=", NULL};
 
 #define FIELD(field) .offset = offsetof(struct run_options, field)
 
@@ -70,6 +72,7 @@ static const struct option options[] = {
 	 .value = "FILE[,ro][,serial=S][,direct][,queues=N][,iothread=on]",
 	 .kind = OPTION_LIST,
 	 .files = disk_files,
+	 .ids = disk_ids,
 	 FIELD(disks),
 	 .help = "a disk: a raw image or block device; may be given again.\n"
 		 "Without root= in --append the first one is the root"},
@@ -77,6 +80,7 @@ static const struct option options[] = {
 	 .value = "tap[=NAME]|passt[=PATH]|fd=N|none[,...]",
 	 .kind = OPTION_LIST,
 	 .programs = net_programs,
+	 .ids = net_ids,
 	 FIELD(nets),
 	 .help = "a network card: on a tap interface [,script=PATH][,vhost=on|off|auto]\n"
 		 "[,queues=N], through passt without root [,forward=HOST:GUEST[/udp]],\n"

@@ -21,6 +21,7 @@ struct fields {
 
 static const char *const key_choices[] = {"auto", "none", NULL};
 static const char *const color_choices[] = {"red", "green", NULL};
+static const char *const serials[] = {"serial=", NULL};
 static const char *const first_word[] = {"", NULL};
 static const char *const net_programs[] = {"script=", "passt=", NULL};
 static const char *const net_files[] = {"socket=", NULL};
@@ -41,7 +42,12 @@ static const struct option table[] = {
 	 .choices = color_choices,
 	 .scope = OPTION_OF_IDENTITY,
 	 FIELD(color)},
-	{.name = "disk", .value = "FILE", .kind = OPTION_LIST, .files = first_word, FIELD(disks)},
+	{.name = "disk",
+	 .value = "FILE",
+	 .kind = OPTION_LIST,
+	 .files = first_word,
+	 .ids = serials,
+	 FIELD(disks)},
 	{.name = "net",
 	 .value = "KIND",
 	 .kind = OPTION_LIST,
@@ -184,6 +190,34 @@ static void a_bad_value_is_named_with_its_file_and_line(void **state)
 				  "red|green; did you mean 'green'?\n");
 }
 
+static void a_clone_gets_a_value_without_ids(void **state)
+{
+	static const struct {
+		const char *value, *first, *want;
+	} rows[] = {
+		{"a.img", NULL, "a.img"},
+		{"a.img,serial=1", NULL, "a.img"},
+		{"a.img,serial=1,ro", NULL, "a.img,ro"},
+		{"a.img,ro,serial=1", "/b,,c", "/b,,c,ro"},
+		{"serial=1", NULL, "serial=1"},
+		{"a,,serial=1,x", NULL, "a,,serial=1,x"},
+		{"a,,serial=1,x", "b", "b,x"},
+		{"a,serial=", "b", "b"},
+		{"", "b", "b"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct option_value value = {.option = options_find(&command, "disk", 4),
+						   .value = rows[i].value};
+		char *text = option_value_without_ids(&value, rows[i].first);
+
+		assert_non_null(text);
+		assert_string_equal(text, rows[i].want);
+		free(text);
+	}
+}
+
 static void there_is_an_end_to_options(void **state)
 {
 	static struct option_values values;
@@ -203,6 +237,7 @@ int main(void)
 		cmocka_unit_test(an_option_given_again_replaces_all_that_was_kept_of_it),
 		cmocka_unit_test(what_is_asked_of_one_run_is_not_kept),
 		cmocka_unit_test(a_bad_value_is_named_with_its_file_and_line),
+		cmocka_unit_test(a_clone_gets_a_value_without_ids),
 		cmocka_unit_test(there_is_an_end_to_options),
 	};
 
