@@ -6,7 +6,6 @@
 
 #define PAGE_TABLES 0x9000	/* the loader's: PML4, then PDPT */
 #define LAST_LOW 0xbffffff8
-#define FIRST_HOLE 0xc0000000
 
 .text
 start:
@@ -34,7 +33,7 @@ start:
 	expect e, 2
 	cmpq $3, (%r9)
 	expect e, 3
-	movl $FIRST_HOLE, %edi
+	movl $NOWHERE, %edi
 	cmpq $-1, (%rdi)
 	expect e, 4
 
