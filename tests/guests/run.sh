@@ -2,7 +2,7 @@
 # run.sh: everything that needs a Linux guest. Makes kernels and initramfs ready, then runs the scripts beside it where
 # KVM can boot them: here, or in scripts/nested, in one machine for all.
 #
-#   tests/guests/run.sh [--soak] [SCRIPT...]		scripts: linux; all of them unless given
+#   tests/guests/run.sh [--soak] [SCRIPT...]		scripts: payloads, linux; all of them unless given
 #
 # Adds a line per check to $CHECK_RESULTS, if set; $O is the build folder.
 set -euo pipefail
@@ -27,7 +27,7 @@ done
 
 soak=
 [ "${1:-}" != --soak ] || { soak=--soak; shift; }
-[ $# -gt 0 ] || set -- linux
+[ $# -gt 0 ] || set -- payloads linux
 # shellcheck disable=SC2016 # for the shell that is started
 all='status=0; soak=$1; shift; for script; do tests/guests/$script.sh $soak || status=1; done; exit $status'
 
