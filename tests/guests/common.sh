@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables pass between this file and those that source it
 # common.sh: what the scripts beside it share: boots of minivmm, talks with a guest, results. Sourced at the top of the
 # tree, with $area set to the word that the names of its checks begin with.
 #

@@ -112,9 +112,9 @@ signals() {
 	report
 }
 
-if [ "${1:-}" = --soak ]; then
-	reboots 100
-else
+# The groups.
+kernels() {
+	local kernel
 	for kernel in cloud-6.1 cloud-6.12 full-6.12; do
 		[ -e "$guests/$kernel.bzImage" ] || continue
 		boot_matrix $kernel.bzImage 1 256
@@ -123,7 +123,9 @@ else
 		boot_matrix $kernel.vmlinux 2 512 --boot linux64
 		boot_matrix $kernel.vmlinux 2 512 --boot pvh
 	done
-	reboots 6
+}
+
+endings() {
 	ends 0 "power-off" --append 'quiet -- poweroff'
 	ends 120 "reset under --no-reboot" --no-reboot --append 'quiet -- reboot'
 	ends 122 "panic under --no-reboot" --no-reboot --append 'quiet panic=-1 -- panic'
@@ -131,7 +133,13 @@ else
 		--append 'quiet panic=-1 -- panic'
 	ends 255 "status 255" --append 'quiet -- exit 255'
 	ends 124 "timeout" --timeout 6 --append 'quiet -- sleep 1000'
-	signals
-fi
+}
+
+case ${1:-all} in
+all) reboots 6; endings; signals; kernels ;;
+kernels | endings | signals) "$1" ;;
+reboots) reboots "${2:-6}" ;;
+*) echo "usage: linux.sh [kernels|endings|signals|reboots [N]]" >&2; exit 2 ;;
+esac
 echo "guests: $passed passed, $failed failed"
 [ $failed -eq 0 ]
