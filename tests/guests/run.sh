@@ -2,7 +2,7 @@
 # run.sh: everything that needs a Linux guest. Makes kernels and initramfs ready, then runs the scripts beside it where
 # KVM can boot them: here, or in scripts/nested, in one machine for all.
 #
-#   tests/guests/run.sh [--soak] [SCRIPT...]		scripts: payloads, linux; all of them unless given
+#   tests/guests/run.sh [--soak] [SCRIPT...]		scripts: payloads, linux, disk; all of them unless given
 #
 # Adds a line per check to $CHECK_RESULTS, if set; $O is the build folder.
 set -euo pipefail
@@ -24,10 +24,14 @@ for kernel in cloud-6.1 cloud-6.12 full-6.12; do
 		"$build/guests/$kernel.cpio"
 	scripts/mkinitramfs "$build/guests/no-modules.cpio"
 done
+scripts/mkinitramfs --modules "$(scripts/guest-kernel --modules cloud 6.1)" --bare \
+	--module virtio_pci --module virtio_mmio --module virtio_blk --module ext4 --busybox \
+	--program mke2fs:/bin/mke2fs.ext4 --file /etc/mke2fs.conf:/etc/mke2fs.conf \
+	--file tests/guests/disk-probe:/bin/disk-probe "$build/guests/disk.cpio"
 
 soak=
 [ "${1:-}" != --soak ] || { soak=--soak; shift; }
-[ $# -gt 0 ] || set -- payloads linux
+[ $# -gt 0 ] || set -- payloads linux disk
 # shellcheck disable=SC2016 # for the shell that is started
 all='status=0; soak=$1; shift; for script; do tests/guests/$script.sh $soak || status=1; done; exit $status'
 
