@@ -26,19 +26,21 @@ image() { rm -f "$images/$1" && truncate -s "$2" "$images/$1"; }
 
 # One machine, eight disks, a reboot.
 disks() {
-	local options=() full
+	local options=() full loop
 	begin "8 disks over $1"
 	image a 256M
 	image b 16M
 	head -c 4M /dev/urandom >"$images/c"
 	truncate -s 64M "$work/small/d"
 	for disk in e f g h; do image $disk 16M; done
+	loop=$(losetup -f --show "$images/g")
 	for disk in a b c d e f g h; do
 		case $disk in
 		b) options+=(--disk "$images/b,serial=number-b") ;;
 		c) options+=(--disk "$images/c,ro") ;;
 		d) options+=(--disk "$work/small/d") ;;
 		f) options+=(--disk "$images/f,queues=2,iothread=on") ;;
+		g) options+=(--disk "$loop") ;;
 		h) options+=(--disk "$images/h,direct") ;;
 		*) options+=(--disk "$images/$disk") ;;
 		esac
@@ -80,6 +82,7 @@ disks() {
 	end
 	check "the run ends well" is "$status" 0
 	rm "$work/small/d"
+	losetup -d "$loop"
 	report
 }
 
@@ -125,6 +128,7 @@ refused() {
 }
 
 bad_input() {
+	local mounted
 	begin "what cannot be a disk"
 	image one 1M
 	image part 1000
@@ -133,7 +137,9 @@ bad_input() {
 	refused "empty" "$images/none': is empty" "$images/none"
 	refused "a directory" "$images': is a directory, not an image file" "$images"
 	refused "part of a sector" "$images/part': its size of 1000 bytes is not a multiple of 512" "$images/part"
-	refused "twice in one machine" "$images/one': in use by another program" "$images/one" "$images/one"
+	mounted=$(findmnt -n -o SOURCE "$images")
+	refused "a mounted block device" "$mounted': in use by this host (mounted?)" "$mounted"
+	refused "twice in one machine" "$images/one': given twice" "$images/one" "$images/one"
 	report
 }
 
