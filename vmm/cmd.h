@@ -9,6 +9,7 @@ int cmd_run(int argc, char **argv);
 int cmd_identity(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_clone(int argc, char **argv);
+int cmd_template(int argc, char **argv);
 int cmd_delete(int argc, char **argv);
 
 #endif

@@ -11,9 +11,9 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "devices/backend/child.h"
 #include "devices/backend/disk_copy.h"
 #include "devices/backend/disk_options.h"
+#include "devices/backend/ext_image.h"
 #include "devices/backend/file_lock.h"
 #include "vmm/disk_ids.h"
 #include "vmm/log.h"
@@ -297,34 +297,9 @@ static int copy_disks(struct machine_clone *clone)
 	return err;
 }
 
-/* words: the program and what stands before the image's name. most: the largest status that is no
- * failure. */
-static int run_tool(const char *const words[3], const char *path, int most)
-{
-	char *argv[] = {(char *)(uintptr_t)words[0], (char *)(uintptr_t)words[1],
-			(char *)(uintptr_t)words[2], (char *)(uintptr_t)path, NULL};
-	char line[CHILD_LINE_SIZE];
-	int status;
-
-	if (!argv[2]) {
-		argv[2] = argv[3];
-		argv[3] = NULL;
-	}
-	status = child_run(argv, -1, -1, line);
-	if (status >= 0 && status <= most)
-		return 0;
-	if (status < 0)
-		log_error(status, "%s: cannot run it (Debian: package e2fsprogs)", argv[0]);
-	else
-		log_error(0, "%s '%s': %s", argv[0], path, line[0] ? line : "failed");
-	return status < 0 ? status : -EIO;
-}
-
 /* tune2fs only changes what was checked since it was mounted last. */
 static int renew_fs_uuids(const struct machine_clone *clone)
 {
-	static const char *const check[3] = {"e2fsck", "-fp", NULL};
-	static const char *const change[3] = {"tune2fs", "-U", "random"};
 	int err = 0;
 
 	for (unsigned int i = 0; i < clone->ndisks && !err; i++) {
@@ -332,9 +307,9 @@ static int renew_fs_uuids(const struct machine_clone *clone)
 
 		if (!clone->options->new_fs_uuid || !disk->ids.ext)
 			continue;
-		err = run_tool(check, disk->path, 1); /* 1: it mended something */
+		err = ext_image_repair(disk->path);
 		if (!err)
-			err = run_tool(change, disk->path, 0);
+			err = ext_image_renew_uuid(disk->path);
 		if (!err)
 			err = fsync(disk->to) < 0 ? -errno : 0;
 	}

@@ -16,6 +16,7 @@ static const struct {
 	{"list", cmd_list, "the machines that are known, and those that run"},
 	{"identity", cmd_identity, "who a machine is: all of its ids"},
 	{"clone", cmd_clone, "make a machine after another, with ids of its own"},
+	{"template", cmd_template, "the ids in a disk that its clones would share"},
 	{"delete", cmd_delete, "forget a machine, and remove the disks that were made for it"},
 };
 

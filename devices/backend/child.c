@@ -17,7 +17,7 @@
 
 extern char **environ;
 
-static int spawn(char *const argv[], int fd, int stderr_fd, pid_t *pid)
+static int spawn(char *const argv[], int fd, int out, int stderr_fd, pid_t *pid)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
@@ -31,7 +31,10 @@ static int spawn(char *const argv[], int fd, int stderr_fd, pid_t *pid)
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+	if (out >= 0)
+		posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+	else
+		posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
 	posix_spawn_file_actions_adddup2(&actions, stderr_fd, STDERR_FILENO);
 	if (fd >= 0)
 		posix_spawn_file_actions_adddup2(&actions, fd, CHILD_FD);
@@ -116,6 +119,12 @@ static int wait_for(pid_t pid, int fd, int timeout_ms, struct lines *lines)
 
 int child_run(char *const argv[], int fd, int timeout_ms, char line[static CHILD_LINE_SIZE])
 {
+	return child_run_output(argv, fd, -1, timeout_ms, line);
+}
+
+int child_run_output(char *const argv[], int fd, int out, int timeout_ms,
+		     char line[static CHILD_LINE_SIZE])
+{
 	struct lines lines = {.last = line};
 	int status = 0;
 	int pipe_fds[2];
@@ -126,7 +135,7 @@ int child_run(char *const argv[], int fd, int timeout_ms, char line[static CHILD
 	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
 		return -errno;
 	fcntl(pipe_fds[0], F_SETFL, O_NONBLOCK);
-	err = spawn(argv, fd, pipe_fds[1], &pid);
+	err = spawn(argv, fd, out, pipe_fds[1], &pid);
 	close(pipe_fds[1]);
 	if (!err) {
 		err = wait_for(pid, pipe_fds[0], timeout_ms, &lines);

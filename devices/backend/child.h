@@ -16,4 +16,8 @@ enum { CHILD_FD = 3, CHILD_LINE_SIZE = 200 };
  */
 int child_run(char *const argv[], int fd, int timeout_ms, char line[static CHILD_LINE_SIZE]);
 
+/* The same with out, if not -1, as its standard output. */
+int child_run_output(char *const argv[], int fd, int out, int timeout_ms,
+		     char line[static CHILD_LINE_SIZE]);
+
 #endif
