@@ -57,6 +57,7 @@ int bus_add(struct bus *bus, struct io_region *region, uint64_t base)
 	if (!err) {
 		atomic_store_explicit(&region->base, base, memory_order_release);
 		region->ioeventfds = NULL;
+		region->index = bus->nregions;
 		bus->regions[bus->nregions++] = region;
 	}
 	pthread_mutex_unlock(&bus->lock);
@@ -192,9 +193,10 @@ static unsigned int first_part(unsigned int size)
 	return size >= 8 ? 8 : size >= 4 ? 4 : size >= 2 ? 2 : 1;
 }
 
-bool bus_read(struct bus *bus, uint64_t address, void *data, unsigned int size)
+const struct io_region *bus_read(struct bus *bus, uint64_t address, void *data, unsigned int size)
 {
-	bool claimed = true;
+	const struct io_region *answered = NULL;
+	bool unclaimed = false;
 	uint8_t *to = data;
 
 	while (size) {
@@ -206,20 +208,23 @@ bool bus_read(struct bus *bus, uint64_t address, void *data, unsigned int size)
 		if (region && part <= region->size - (address - base))
 			value = region->ops->read(region, address - base, part);
 		else
-			claimed = false;
+			unclaimed = true;
 		value = htole64(value);
 		memcpy(to, &value, part);
 		to += part;
 		address += part;
 		size -= part;
+		answered = region;
 	}
-	return claimed;
+	return unclaimed ? NULL : answered;
 }
 
-bool bus_write(struct bus *bus, uint64_t address, const void *data, unsigned int size)
+const struct io_region *bus_write(struct bus *bus, uint64_t address, const void *data,
+				  unsigned int size)
 {
+	const struct io_region *answered = NULL;
 	const uint8_t *from = data;
-	bool claimed = true;
+	bool unclaimed = false;
 
 	while (size) {
 		unsigned int part = first_part(size);
@@ -231,10 +236,11 @@ bool bus_write(struct bus *bus, uint64_t address, const void *data, unsigned int
 		if (region && part <= region->size - (address - base))
 			region->ops->write(region, address - base, le64toh(value), part);
 		else
-			claimed = false;
+			unclaimed = true;
 		from += part;
 		address += part;
 		size -= part;
+		answered = region;
 	}
-	return claimed;
+	return unclaimed ? NULL : answered;
 }

@@ -37,6 +37,7 @@ struct io_region {
 	uint64_t size;	  /* bytes */
 	const struct io_region_ops *ops;
 	_Atomic uint64_t base;	      /* set by bus_add() and bus_move() */
+	unsigned int index;	      /* in the bus; set by bus_add() */
 	struct ioeventfd *ioeventfds; /* guarded by the bus's lock */
 };
 
@@ -89,10 +90,11 @@ int bus_ioeventfd_rearm(
 /*
  * One access of size bytes at address, data little-endian. KVM splits accesses at page ends, so any
  * size from 1 to 8 is taken; 3, 5, 6 and 7 are cut up. What nobody answers reads as all ones and is
- * written nowhere: false then, so that the caller can count it.
+ * written nowhere. Returns the region that answered, for statistics: NULL if a part found none.
  */
-bool bus_read(struct bus *bus, uint64_t address, void *data, unsigned int size);
-bool bus_write(struct bus *bus, uint64_t address, const void *data, unsigned int size);
+const struct io_region *bus_read(struct bus *bus, uint64_t address, void *data, unsigned int size);
+const struct io_region *bus_write(struct bus *bus, uint64_t address, const void *data,
+				  unsigned int size);
 
 /* The region at an address, or NULL; for statistics. */
 struct io_region *bus_find(struct bus *bus, uint64_t address);

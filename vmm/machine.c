@@ -122,6 +122,21 @@ static void ending_signal(struct machine *machine, uint32_t number)
 	loop_timer_set(&machine->grace, grace_ns, 0);
 }
 
+void machine_sum_stats(const struct machine *machine, struct exit_stats *sum)
+{
+	*sum = (struct exit_stats){0};
+	for (unsigned int i = 0; i < machine->options->cpus; i++)
+		stats_add(sum, &machine->vcpus[i].stats);
+}
+
+void machine_print_stats(const struct machine *machine)
+{
+	struct exit_stats sum;
+
+	machine_sum_stats(machine, &sum);
+	stats_print(&sum, &machine->vm.ports, &machine->vm.mmio, stderr);
+}
+
 static void signal_came(struct loop_source *source, uint32_t events)
 {
 	struct machine *machine = container_of(source, struct machine, signals);
@@ -133,6 +148,9 @@ static void signal_came(struct loop_source *source, uint32_t events)
 	switch (info.ssi_signo) {
 	case SIGWINCH:
 		terminal_winch(&machine->terminal);
+		break;
+	case SIGUSR1:
+		machine_print_stats(machine);
 		break;
 	case SIGUSR2:
 		machine_devices_refresh(machine);
@@ -408,6 +426,8 @@ struct outcome machine_run(struct machine *machine)
 		terminal_flush(&machine->terminal, FLUSH_TIMEOUT_MS);
 		terminal_stop(&machine->terminal);
 	}
+	if (machine->options->stats)
+		machine_print_stats(machine);
 	if (err)
 		return (struct outcome){.kind = OUTCOME_HOST};
 	if (machine->has_terminal && terminal_written(&machine->terminal) == 0)

@@ -26,6 +26,7 @@ struct run_options {
 	bool no_reboot;
 	bool no_auto_append;
 	bool tsc_hint;
+	bool stats;
 	bool save;
 	bool verbose;
 };

@@ -15,6 +15,7 @@ static void fill(sigset_t *set)
 	sigaddset(set, SIGTERM);
 	sigaddset(set, SIGHUP);
 	sigaddset(set, SIGWINCH);
+	sigaddset(set, SIGUSR1);
 	sigaddset(set, SIGUSR2);
 }
 

@@ -3,8 +3,8 @@
 #define VMM_SIGNALS_H
 
 /*
- * Blocks SIGINT, SIGTERM, SIGHUP, SIGWINCH and SIGUSR2 in this thread and those it makes, ignores
- * SIGPIPE, and returns a signalfd for them, owned by the caller. -errno on failure, logged.
+ * Blocks SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGUSR1 and SIGUSR2 in this thread and those it makes,
+ * ignores SIGPIPE, and returns a signalfd for them, owned by the caller. -errno on failure, logged.
  */
 int signals_open(void);
 

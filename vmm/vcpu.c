@@ -36,7 +36,7 @@ int vcpu_create(struct vcpu *vcpu, struct vm *vm, struct loop *loop, unsigned in
 	void *run;
 	int err;
 
-	*vcpu = (struct vcpu){.vm = vm, .loop = loop, .id = id, .fd = -1};
+	*vcpu = (struct vcpu){.vm = vm, .loop = loop, .id = id, .fd = -1, .stats = vcpu->stats};
 	vcpu->fd = ioctl(vm->fd, KVM_CREATE_VCPU, (unsigned long)id);
 	vm->create_ns += vm_clock_ns() - start;
 	if (vcpu->fd < 0) {
@@ -66,41 +66,53 @@ void vcpu_destroy(struct vcpu *vcpu)
 	vcpu->fd = -1;
 }
 
+static void count(struct vcpu *vcpu, struct region_stats *regions, const struct io_region *region,
+		  bool is_write)
+{
+	if (!region)
+		stats_count(&vcpu->stats.unclaimed);
+	else if (is_write)
+		stats_count(&regions[region->index].writes);
+	else
+		stats_count(&regions[region->index].reads);
+}
+
 /* KVM gives string instructions as one exit of many elements, at most a page of them. */
 static void port_access(struct vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
+	bool is_write = run->io.direction == KVM_EXIT_IO_OUT;
 	uint8_t *data = (uint8_t *)run + run->io.data_offset;
-	bool claimed = true;
+	const struct io_region *region = NULL;
 
 	for (uint32_t i = 0; i < run->io.count; i++, data += run->io.size) {
-		if (run->io.direction == KVM_EXIT_IO_OUT)
-			claimed &= bus_write(&vcpu->vm->ports, run->io.port, data, run->io.size);
+		if (is_write)
+			region = bus_write(&vcpu->vm->ports, run->io.port, data, run->io.size);
 		else
-			claimed &= bus_read(&vcpu->vm->ports, run->io.port, data, run->io.size);
+			region = bus_read(&vcpu->vm->ports, run->io.port, data, run->io.size);
 	}
-	vcpu->stats.unclaimed += !claimed;
+	count(vcpu, vcpu->stats.ports, region, is_write);
 }
 
 static void mmio_access(struct vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
-	bool claimed;
+	const struct io_region *region;
 
 	if (run->mmio.is_write)
-		claimed = bus_write(&vcpu->vm->mmio, run->mmio.phys_addr, run->mmio.data,
-				    run->mmio.len);
-	else
-		claimed = bus_read(&vcpu->vm->mmio, run->mmio.phys_addr, run->mmio.data,
+		region = bus_write(&vcpu->vm->mmio, run->mmio.phys_addr, run->mmio.data,
 				   run->mmio.len);
-	vcpu->stats.unclaimed += !claimed;
+	else
+		region = bus_read(&vcpu->vm->mmio, run->mmio.phys_addr, run->mmio.data,
+				  run->mmio.len);
+	count(vcpu, vcpu->stats.mmio, region, run->mmio.is_write);
 }
 
 static enum vcpu_next handle_exit(struct vcpu *vcpu)
 {
 	uint32_t reason = vcpu->run->exit_reason;
 
-	vcpu->stats.exits[reason < STATS_REASONS ? reason : 0]++;
+	stats_count(&vcpu->stats.exits[reason < STATS_REASONS ? reason : 0]);
 	switch (reason) {
 	case KVM_EXIT_IO:
 		port_access(vcpu);

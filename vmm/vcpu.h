@@ -23,7 +23,7 @@ struct vcpu {
 	bool running;		 /* loop thread: it has not said yet that it is done */
 	bool started;		 /* loop thread: there is a thread to join */
 	atomic_bool stop;	 /* asks the run loop to leave */
-	struct exit_stats stats; /* written by its thread alone */
+	struct exit_stats stats; /* written by its thread alone; kept over resets */
 };
 
 enum vcpu_next {
@@ -31,8 +31,8 @@ enum vcpu_next {
 	VCPU_LEAVE,    /* this vCPU's thread ends (the machine has been told why) */
 };
 
-/* Makes vCPU id of vm; KVM_CREATE_VCPU and the mapping only, registers are arch's. 0 or -errno,
- * logged. */
+/* Makes vCPU id of vm in a zeroed struct, or in one that vcpu_destroy() has left; KVM_CREATE_VCPU
+ * and the mapping only, registers are arch's. 0 or -errno, logged. */
 int vcpu_create(struct vcpu *vcpu, struct vm *vm, struct loop *loop, unsigned int id);
 void vcpu_destroy(struct vcpu *vcpu); /* accepts fd -1; its thread must be gone */
 
