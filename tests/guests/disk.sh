@@ -28,7 +28,7 @@ image() { rm -f "$images/$1" && truncate -s "$2" "$images/$1"; }
 disks() {
 	local options=() full loop
 	begin "8 disks over $1"
-	image a 256M
+	image a $((mib * 4))M
 	image b 16M
 	head -c 4M /dev/urandom >"$images/c"
 	truncate -s 64M "$work/small/d"
@@ -46,19 +46,19 @@ disks() {
 		esac
 	done
 	start cloud-6.1.bzImage --transport "$1" --cpus 2 "${options[@]}" \
-		--append 'quiet panic=-1 -- sh -c "disk-probe disks"'
+		--append "quiet panic=-1 -- disk-probe disks $mib"
 
-	check "the guest writes 64 MiB through ext4" expect '^probe: full'
+	check "the guest writes $mib MiB through ext4" expect '^probe: full'
 	full=$(blocks "$images/a")
 	type_line go
 	expect '^probe: unmounted'
 	check "and reads back what it wrote" is "$(fact written)" "$(fact read)"
-	check "fstrim gives the space back to the host" less "$(blocks "$images/a")" $((full - 100000))
+	check "fstrim gives the space back to the host" less "$(blocks "$images/a")" $((full - mib * 1600))
 	check "fsck outside the guest finds nothing" e2fsck -fn "$images/a" >/dev/null 2>&1
 	type_line go
 	check "all disks are there" is "$(fact disks)" 8
 	check "the serial number is the chosen one" is "$(fact serial)" number-b
-	check "sizes are the files'" is "$(fact sizes)" '524288 32768 8192 131072 32768 32768 32768 32768 '
+	check "sizes are the files'" is "$(fact sizes)" "$((mib * 8192)) 32768 8192 131072 32768 32768 32768 32768 "
 	check "one is read-only" is "$(fact ro)" 00100000
 
 	expect '^probe: raw-done'
@@ -143,8 +143,8 @@ bad_input() {
 	report
 }
 
-times=5
-[ "${1:-}" != --soak ] || times=20
+times=5 mib=64
+[ "${1:-}" != --soak ] || { times=20 mib=512; }
 for transport in pci mmio; do
 	disks $transport
 	kills $times $transport
