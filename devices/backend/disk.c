@@ -133,12 +133,8 @@ void disk_wake(struct disk *disk, unsigned int queue)
 
 static void queue_ready(struct loop_source *source, uint32_t events)
 {
-	struct disk_queue *queue = container_of(source, struct disk_queue, wake);
-	eventfd_t count;
-
 	(void)events;
-	if (eventfd_read(source->fd, &count) == 0)
-		disk_run(queue, true);
+	disk_run(container_of(source, struct disk_queue, wake), true);
 }
 
 void disk_drain(struct disk *disk)
@@ -204,7 +200,8 @@ int disk_attach(struct disk *disk, struct disk_client *client, struct loop *loop
 		if (queue->wake.fd < 0)
 			return -errno;
 		disk->nqueues = i + 1;
-		err = loop_add(loop, &queue->wake, EPOLLIN);
+		/* Edge-triggered: every signal wakes the loop, and none has to be read back. */
+		err = loop_add(loop, &queue->wake, EPOLLIN | EPOLLET);
 		if (err < 0)
 			return err;
 	}
