@@ -78,6 +78,8 @@ static int write_acpi(struct machine *machine)
 		.legacy_pic = mode->classic_acpi,
 		.i8042 = mode->classic_acpi,
 		.rtc = mode->legacy_devices,
+		.vmgenid = mode->virtio,
+		.vmclock = mode->virtio,
 		.devices = all,
 		.ndevices = describe_devices(machine, all),
 	};
@@ -171,12 +173,22 @@ static int write_reset_vector(struct machine *machine)
 	return 0;
 }
 
+/* The same again after each reset: only a clone or a snapshot's copy is of another generation. */
+static int write_generation(struct machine *machine)
+{
+	if (!machine->config->mode->virtio)
+		return 0;
+	return vm_generation_write(&machine->platform->generation);
+}
+
 int firmware_write(struct machine *machine)
 {
 	int err = write_acpi(machine);
 
 	if (!err)
 		err = write_smbios(machine);
+	if (!err)
+		err = write_generation(machine);
 	if (!err)
 		err = write_reset_vector(machine);
 	return err;

@@ -210,6 +210,21 @@ static int attach_devices(struct machine *machine)
 	return err;
 }
 
+static void init_generation(struct machine *machine)
+{
+	struct vm *vm = &machine->vm;
+	const struct vm_generation_config config = {
+		.mem = &vm->mem,
+		.id = LAYOUT_VMGENID,
+		.clock = LAYOUT_VMCLOCK,
+		.id_irq = vm_irq_line(vm, GSI_VMGENID),
+		.clock_irq = vm_irq_line(vm, GSI_VMCLOCK),
+	};
+
+	vm_generation_init(&machine->platform->generation, &config,
+			   &machine->identity->generation_id);
+}
+
 int arch_platform_init(struct machine *machine)
 {
 	bool classic = machine->config->mode->classic_acpi;
@@ -234,6 +249,7 @@ int arch_platform_init(struct machine *machine)
 	debug_exit_init(&platform->debug_exit, events);
 	acpi_pm_init(&platform->acpi_pm, vm_irq_line(vm, GSI_POWER_BUTTON), events);
 	acpi_pm1_init(&platform->acpi_pm1, vm_irq_line(vm, GSI_SCI), events);
+	init_generation(machine);
 	return attach_devices(machine);
 }
 

@@ -9,6 +9,7 @@
 #include "devices/pvpanic.h"
 #include "devices/rtc.h"
 #include "devices/serial.h"
+#include "devices/vm_generation.h"
 #include "vmm/arch/x86/acpi.h"
 #include "vmm/arch/x86/cpu.h"
 
@@ -22,13 +23,14 @@ struct platform {
 	struct pvpanic pvpanic;
 	struct debug_exit debug_exit;
 	struct acpi_pm acpi_pm;
-	struct acpi_pm1 acpi_pm1; /* classic ACPI only */
+	struct acpi_pm1 acpi_pm1;	 /* classic ACPI only */
+	struct vm_generation generation; /* with virtio only: else it would betray the machine */
 };
 
 /* What ACPI says of virtio-mmio device number index. */
 struct acpi_device platform_mmio_description(unsigned int index);
 
-/* ACPI and SMBIOS tables into RAM. 0 or -errno, logged. */
+/* ACPI and SMBIOS tables and the VM generation into RAM. 0 or -errno, logged. */
 int firmware_write(struct machine *machine);
 
 #endif
