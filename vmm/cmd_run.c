@@ -18,15 +18,29 @@ struct run {
 	struct machine_claims claims;
 };
 
+/* Who the machine is was changed: what a guest was given before is not what it is to be given. */
+static void begin_epoch(struct record *record, const struct option_values *given)
+{
+	for (unsigned int i = 0; i < given->n; i++) {
+		if (given->items[i].option->scope != OPTION_OF_IDENTITY)
+			continue;
+		record->epoch++;
+		record->adopted = false;
+		return;
+	}
+}
+
 /* The first run of a name begins its record; the other options are kept when asked for. */
 static int update_record(struct run *run)
 {
 	struct record *record = &run->record;
 	int err = record->stored ? 0 : record_mint(record);
 
-	if (!err && (!record->stored || run->config.options.save))
-		err = record_keep(record, &run->given);
-	return err;
+	if (err || (record->stored && !run->config.options.save))
+		return err;
+	if (record->stored)
+		begin_epoch(record, &run->given);
+	return record_keep(record, &run->given);
 }
 
 /* The options of a machine that has a name: the record's, then those given. */

@@ -42,6 +42,8 @@ static const struct format {
 	{"partition table (MBR)", "disk signature", 510, 2, "\x55\xaa", 440, NUMBER},
 };
 
+static const char partitioned[] = "partition table";
+
 static void format_id(const struct format *format, const unsigned char *head,
 		      char id[UUID_TEXT_SIZE])
 {
@@ -96,6 +98,7 @@ int disk_ids_read(int fd, struct disk_ids *ids)
 		ids->kind = format->kind;
 		ids->id_name = format->id_name;
 		format_id(format, head, ids->id);
+		ids->partitioned = strncmp(format->kind, partitioned, strlen(partitioned)) == 0;
 		ids->ext = format->mark_offset == EXT_SUPERBLOCK + 0x38;
 	}
 	if (ids->ext)

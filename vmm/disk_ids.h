@@ -11,6 +11,7 @@ struct disk_ids {
 	const char *kind;	 /* "ext file system", static; NULL: nothing that is known */
 	const char *id_name;	 /* "UUID", static */
 	char id[UUID_TEXT_SIZE]; /* empty: unreadable */
+	bool partitioned;	 /* what is in its partitions has ids of its own */
 	bool ext;		 /* an ext2, ext3 or ext4 file system */
 	bool ext_unclean;	 /* it was not unmounted: its journal is to be replayed first */
 };

@@ -37,8 +37,8 @@ struct identity {
 	char disk_serials[IDENTITY_MAX_DISKS][IDENTITY_DISK_SERIAL_SIZE];
 	uint32_t vsock_cid;
 	struct uuid generation_id; /* new whenever the machine may be running twice */
-	uint32_t epoch;		   /* counts the clonings behind this machine */
-	bool adopted;		   /* a guest was given this epoch's ids before, and kept them */
+	uint32_t epoch; /* counts the clonings and changes of identity behind this machine */
+	bool adopted;	/* a guest was given this epoch's ids before, and kept them */
 	char parent[IDENTITY_NAME_SIZE]; /* the machine it was cloned from; empty: none */
 };
 

@@ -334,7 +334,9 @@ static void tell_disk(const struct machine_clone *clone, const struct cloned_dis
 	else
 		log_notice("disk '%s': its %s keeps the %s %s%s", disk->path, old->kind,
 			   old->id_name, old->id,
-			   old->ext ? " (--new-fs-uuid gives it one of its own)" : "");
+			   old->ext	      ? " (--new-fs-uuid gives it one of its own)"
+			   : old->partitioned ? ", and what is in its partitions their ids"
+					      : "");
 }
 
 static void tell(const struct machine_clone *clone)

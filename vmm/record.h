@@ -25,7 +25,7 @@ struct record {
 	char name[IDENTITY_NAME_SIZE];
 	char parent[IDENTITY_NAME_SIZE]; /* empty: it is nobody's clone */
 	struct uuid generation_id;
-	uint32_t epoch;		      /* counts the clonings behind it */
+	uint32_t epoch;		      /* see identity.h */
 	bool adopted;		      /* see identity.h */
 	struct option_values options; /* of "minivmm run"; file names absolute */
 	struct record_text *texts;    /* owned: what options point to */

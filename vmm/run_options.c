@@ -162,6 +162,7 @@ static const struct option options[] = {
 	 .help = "with --name: keep the options given, for later runs too"},
 	{.name = "stats",
 	 .kind = OPTION_FLAG,
+	 .scope = OPTION_OF_RUN,
 	 FIELD(stats),
 	 .help = "count exits to user space, by reason and device: printed on stderr at\n"
 		 "the end, and at once by SIGUSR1"},

@@ -226,6 +226,49 @@ static void the_folder_is_sticky_or_not_taken(void **state)
 	unsetenv("MINIVMM_CLAIMS");
 }
 
+enum { NOBODY = 65534 };
+
+/* As another user: can it not have what we have, and have what we do not? */
+static int try_as_nobody(void)
+{
+	const struct holder me = self("theirs");
+	struct holder other;
+	struct claim taken, own;
+
+	if (setresgid(NOBODY, NOBODY, NOBODY) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0)
+		return 1;
+	if (take(&taken, false, "theirs", &other) != -EBUSY || strcmp(other.name, "ours") != 0)
+		return 2;
+	if (claim_take(&own, folder, "y", false, &me, &other) != 0)
+		return 3;
+	raise(SIGKILL);
+	return 4;
+}
+
+static void all_users_claim_from_the_same(void **state)
+{
+	const struct holder me = self("ours");
+	struct holder other;
+	struct claim claim;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(fchmod(folder, 01777), 0);
+	assert_int_equal(take(&claim, false, "ours", &other), 0);
+	pid = fork();
+	if (pid == 0)
+		_exit(try_as_nobody());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status)); /* else its status tells where it went wrong */
+	claim_release(&claim);
+	/* The file is another user's, and its holder is gone. */
+	assert_int_equal(claim_take(&claim, folder, "y", false, &me, &other), 0);
+	claim_release(&claim);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,6 +277,7 @@ int main(void)
 		cmocka_unit_test(a_claim_goes_with_a_killed_process_and_its_file_means_nothing),
 		cmocka_unit_test(links_and_devices_are_refused_and_left_alone),
 		cmocka_unit_test(what_a_claim_says_is_checked_before_it_is_shown),
+		cmocka_unit_test(all_users_claim_from_the_same),
 		cmocka_unit_test(the_folder_is_sticky_or_not_taken),
 	};
 

@@ -76,6 +76,7 @@ static void every_format_is_found_by_its_mark(void **state)
 		assert_string_equal(ids.kind, rows[i].kind);
 		assert_string_equal(ids.id, rows[i].id);
 		assert_int_equal(ids.ext, strcmp(ids.kind, "ext file system") == 0);
+		assert_int_equal(ids.partitioned, strstr(ids.kind, "partition") != NULL);
 	}
 }
 
