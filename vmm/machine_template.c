@@ -120,11 +120,13 @@ static void add_row(const char *image, struct template *template, unsigned int i
 {
 	const struct template_item *item = &template_items[index];
 	struct template_row *row = &template->rows[template->n];
+	const char *name = strchr(item->patterns, '|') ? "" : item->patterns;
 	bool fit = !(first && is_wanted(item, logs));
 
 	*row = (struct template_row){.item = item, .clone = item->clone};
-	snprintf(row->where, sizeof(row->where), "%s/%.60s", item->folder,
-		 count == 1 && ext_name_is_plain(first->name) ? first->name : item->patterns);
+	if (count == 1 && ext_name_is_plain(first->name))
+		name = first->name;
+	snprintf(row->where, sizeof(row->where), "%s/%.60s", item->folder, name);
 	if (index == TEMPLATE_MACHINE_ID)
 		fit = judge_machine_id(image, first, row);
 	else if (index == TEMPLATE_DBUS_ID)

@@ -14,7 +14,7 @@ enum { TEMPLATE_WHERE_SIZE = 96, TEMPLATE_STATE_SIZE = 48, TEMPLATE_MAX_ROWS = 6
 
 struct template_row {
 	const struct template_item *item;
-	char where[TEMPLATE_WHERE_SIZE]; /* its name, or how those of several begin or end */
+	char where[TEMPLATE_WHERE_SIZE]; /* its name, or the folder of several */
 	char state[TEMPLATE_STATE_SIZE];
 	const char *clone;
 	bool unfit; /* a fix would change it */
