@@ -187,16 +187,16 @@ static int add_ports(struct machine *machine)
 	static const struct machine_device_kind kind = {.free = free_ports};
 	struct machine_device *device = add_device(machine, "ports", 0);
 	struct virtio_port ports[VIRTIO_PORTS_MAX];
-	unsigned int n;
+	unsigned int n = 0;
 	int err = device ? 0 : -ENOSPC;
 
-	for (n = 0; n < machine->config->nports && !err; n += err == 0) {
+	for (; n < machine->config->nports && !err; n++) {
 		ports[n].name = machine->config->ports[n].name;
 		err = port_open(&machine->config->ports[n], &machine->loop, &ports[n].stream);
 	}
 	if (err) {
-		while (n > 0)
-			stream_close(ports[--n].stream);
+		while (n-- > 1)
+			stream_close(ports[n - 1].stream);
 		return err;
 	}
 	err = virtio_ports_create(ports, n, device->name, device->loop, &machine->vm.mem,
