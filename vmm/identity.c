@@ -8,6 +8,7 @@
 #include "vmm/bytes.h"
 #include "vmm/log.h"
 #include "vmm/sha256.h"
+#include "vmm/util.h"
 
 /* SHA-256 over the label with its NUL, the UUID in text order, and the index as a byte. */
 static void derive(const struct uuid *uuid, const char *label, unsigned int index,
@@ -160,6 +161,43 @@ static int take_machine_id(struct identity *identity, const char *text)
 	return 0;
 }
 
+/* Copies 1 to size - 1 characters between first and '~'. */
+static int take_serial(char *to, size_t size, char first, const char *what, const char *text)
+{
+	size_t len = strlen(text);
+	bool printable = true;
+
+	for (size_t i = 0; i < len; i++)
+		printable = printable && text[i] >= first && text[i] <= '~';
+	if (len == 0 || len >= size || !printable) {
+		log_error(0, "%s '%s': not a serial number (want 1 to %zu printable characters%s)",
+			  what, text, size - 1, first == ' ' ? "" : " without spaces");
+		return -EINVAL;
+	}
+	strcpy(to, text);
+	return 0;
+}
+
+static int take_serials(struct identity *identity, const struct identity_options *options)
+{
+	const struct {
+		const char *what, *text;
+		char *to;
+	} serials[] = {
+		{"--serial", options->system_serial, identity->system_serial},
+		{"--board-serial", options->board_serial, identity->board_serial},
+		{"--chassis-serial", options->chassis_serial, identity->chassis_serial},
+	};
+	int err = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(serials) && !err; i++) {
+		if (serials[i].text)
+			err = take_serial(serials[i].to, IDENTITY_SERIAL_SIZE, ' ', serials[i].what,
+					  serials[i].text);
+	}
+	return err;
+}
+
 int identity_create(struct identity *identity, const struct identity_options *options)
 {
 	int err;
@@ -185,6 +223,11 @@ int identity_create(struct identity *identity, const struct identity_options *op
 		if (err < 0)
 			return err;
 	}
+	err = take_serials(identity, options);
+	if (err < 0)
+		return err;
+	if (options->vsock_cid)
+		identity->vsock_cid = options->vsock_cid;
 	err = uuid_random(&identity->generation_id);
 	if (err < 0)
 		log_error(err, "no random numbers for a generation id");
@@ -224,23 +267,6 @@ int identity_pin_mac(struct identity *identity, unsigned int nic, const char *wh
 		return -EINVAL;
 	}
 	memcpy(identity->macs[nic], mac, sizeof(mac));
-	return 0;
-}
-
-/* Copies 1 to size - 1 characters between first and '~'. */
-static int take_serial(char *to, size_t size, char first, const char *what, const char *text)
-{
-	size_t len = strlen(text);
-	bool printable = true;
-
-	for (size_t i = 0; i < len; i++)
-		printable = printable && text[i] >= first && text[i] <= '~';
-	if (len == 0 || len >= size || !printable) {
-		log_error(0, "%s '%s': not a serial number (want 1 to %zu printable characters%s)",
-			  what, text, size - 1, first == ' ' ? "" : " without spaces");
-		return -EINVAL;
-	}
-	strcpy(to, text);
 	return 0;
 }
 

@@ -48,6 +48,8 @@ struct identity_options {
 	const char *uuid;
 	const char *machine_id;
 	const char *hostname;
+	const char *system_serial, *board_serial, *chassis_serial;
+	uint32_t vsock_cid; /* 0: derived */
 };
 
 /*

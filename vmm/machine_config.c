@@ -75,6 +75,10 @@ static int init_identity(struct machine_config *config)
 		.uuid = options->uuid,
 		.machine_id = options->machine_id,
 		.hostname = options->hostname,
+		.system_serial = options->serial,
+		.board_serial = options->board_serial,
+		.chassis_serial = options->chassis_serial,
+		.vsock_cid = options->vsock_cid,
 	};
 
 	return identity_create(&config->identity, &identity);

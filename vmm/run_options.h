@@ -16,9 +16,11 @@ struct run_options {
 	const char *uuid;
 	const char *machine_id;
 	const char *hostname;
-	const char *mode;      /* full, para, hybrid */
-	const char *console;   /* serial, virtio, both, none; NULL: the mode's own */
-	const char *transport; /* pci, mmio; NULL: pci */
+	const char *serial, *board_serial, *chassis_serial;
+	unsigned int vsock_cid; /* 0: the identity's own */
+	const char *mode;	/* full, para, hybrid */
+	const char *console;	/* serial, virtio, both, none; NULL: the mode's own */
+	const char *transport;	/* pci, mmio; NULL: pci */
 	struct option_list disks, nets, ports;
 	const char *status_file;
 	unsigned int timeout; /* seconds; 0: none */

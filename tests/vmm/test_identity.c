@@ -276,9 +276,27 @@ static void the_longest_names_fit(void **state)
 	assert_string_equal(identity.hostname, longest);
 }
 
+static void serials_and_cid_can_be_pinned(void **state)
+{
+	struct identity pinned = make(&(struct identity_options){.uuid = EXAMPLE,
+								 .system_serial = "S 1",
+								 .board_serial = "B-1",
+								 .chassis_serial = "C-1",
+								 .vsock_cid = 7});
+	struct identity derived = make_example();
+
+	(void)state;
+	assert_string_equal(pinned.system_serial, "S 1");
+	assert_string_equal(pinned.board_serial, "B-1");
+	assert_string_equal(pinned.chassis_serial, "C-1");
+	assert_int_equal(pinned.vsock_cid, 7);
+	assert_string_equal(pinned.machine_id, derived.machine_id);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(serials_and_cid_can_be_pinned),
 		cmocka_unit_test(the_mac_is_the_one_derived_by_hand),
 		cmocka_unit_test(a_uuid_alone_reproduces_a_machine),
 		cmocka_unit_test(machine_id_and_system_serial_are_the_uuid),
