@@ -1,9 +1,11 @@
 /* claim.c: open file description locks (fcntl(2)) on files that are made and removed safely. */
 #include "vmm/claim.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +15,8 @@
 #include "vmm/log.h"
 
 enum { ATTEMPTS = 100, CONTENT_SIZE = 256 };
+
+static const int open_flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
 
 static int set_lock(int fd, short type)
 {
@@ -38,12 +42,11 @@ static bool is_current(int folder, const char *file, int fd)
  */
 static int open_file(int folder, const char *file)
 {
-	const int flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
 	struct stat status;
-	int fd = openat(folder, file, flags);
+	int fd = openat(folder, file, open_flags);
 
 	if (fd < 0 && errno == ENOENT) {
-		fd = openat(folder, file, flags | O_CREAT | O_EXCL, 0600);
+		fd = openat(folder, file, open_flags | O_CREAT | O_EXCL, 0600);
 		if (fd >= 0)
 			fchmod(fd, 0666); /* a lock for writing asks for a file open for it */
 	}
@@ -108,6 +111,12 @@ static int try_to_take(struct claim *claim, bool shared, const struct holder *se
 	return err;
 }
 
+/* Whoever sweeps has a file locked for a moment, and whoever takes it has it before it says so. */
+static bool is_gone(const struct holder *holder)
+{
+	return holder->pid > 0 && kill(holder->pid, 0) < 0 && errno == ESRCH;
+}
+
 int claim_take(struct claim *claim, int folder, const char *file, bool shared,
 	       const struct holder *self, struct holder *other)
 {
@@ -115,7 +124,9 @@ int claim_take(struct claim *claim, int folder, const char *file, bool shared,
 
 	*claim = (struct claim){.folder = folder, .fd = -1};
 	snprintf(claim->file, sizeof(claim->file), "%s", file);
-	for (int i = 0; i < ATTEMPTS && err == -ENOENT; i++) {
+	*other = (struct holder){0};
+	for (int i = 0; i < ATTEMPTS && (err == -ENOENT || (err == -EBUSY && is_gone(other)));
+	     i++) {
 		err = try_to_take(claim, shared, self, other);
 		if (err && claim->fd >= 0)
 			close(claim->fd);
@@ -150,6 +161,34 @@ bool claim_held(int folder, const char *file, struct holder *holder)
 		read_holder(fd, holder);
 	close(fd);
 	return held;
+}
+
+/* A file that nobody has locked, of ours or for root of anybody's. */
+static void remove_stale(int folder, const char *file)
+{
+	struct stat status;
+	int fd = openat(folder, file, open_flags);
+
+	if (fd < 0)
+		return;
+	if (fstat(fd, &status) == 0 && (geteuid() == 0 || status.st_uid == geteuid()) &&
+	    set_lock(fd, F_WRLCK) == 0 && is_current(folder, file, fd))
+		unlinkat(folder, file, 0);
+	close(fd);
+}
+
+void claim_sweep(int folder)
+{
+	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *entries = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
+	while (entries && (entry = readdir(entries)) != NULL) {
+		if (entry->d_name[0] != '.')
+			remove_stale(folder, entry->d_name);
+	}
+	if (entries)
+		closedir(entries);
 }
 
 /* A folder where everybody makes files, and only removes their own. */

@@ -41,6 +41,9 @@ int claim_take(struct claim *claim, int folder, const char *file, bool shared,
 	       const struct holder *self, struct holder *other);
 void claim_release(struct claim *claim); /* accepts fd -1 */
 
+/* Removes what killed processes left in the folder; their files mean nothing, but take space. */
+void claim_sweep(int folder);
+
 /* Has somebody claimed it? Then who. */
 bool claim_held(int folder, const char *file, struct holder *holder);
 

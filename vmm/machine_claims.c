@@ -92,8 +92,10 @@ void machine_claims_release(struct machine_claims *claims)
 {
 	while (claims->n > 0)
 		claim_release(&claims->items[--claims->n]);
-	if (claims->folder >= 0)
+	if (claims->folder >= 0) {
+		claim_sweep(claims->folder);
 		close(claims->folder);
+	}
 	claims->folder = -1;
 }
 

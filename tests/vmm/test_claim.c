@@ -135,6 +135,25 @@ static void a_claim_goes_with_a_killed_process_and_its_file_means_nothing(void *
 	claim_release(&claim);
 }
 
+static void what_killed_processes_left_is_swept_and_what_is_held_is_not(void **state)
+{
+	pid_t pid = start_holder();
+	struct holder other;
+	struct claim stale;
+
+	(void)state;
+	assert_int_equal(symlinkat("x", folder, "link"), 0);
+	claim_sweep(folder);
+	assert_true(claim_held(folder, "x", &other));
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	claim_sweep(folder);
+	assert_int_equal(faccessat(folder, "x", F_OK, 0), -1);
+	assert_int_equal(unlinkat(folder, "link", 0), 0);
+	assert_int_equal(take(&stale, false, "next", &other), 0);
+	claim_release(&stale);
+}
+
 static void links_and_devices_are_refused_and_left_alone(void **state)
 {
 	char victim[sizeof(path) + 16], text[8] = "";
@@ -275,6 +294,7 @@ int main(void)
 		cmocka_unit_test(the_second_is_told_who_is_the_first),
 		cmocka_unit_test(readers_share_and_a_writer_waits_for_the_last),
 		cmocka_unit_test(a_claim_goes_with_a_killed_process_and_its_file_means_nothing),
+		cmocka_unit_test(what_killed_processes_left_is_swept_and_what_is_held_is_not),
 		cmocka_unit_test(links_and_devices_are_refused_and_left_alone),
 		cmocka_unit_test(what_a_claim_says_is_checked_before_it_is_shown),
 		cmocka_unit_test(all_users_claim_from_the_same),
