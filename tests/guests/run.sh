@@ -2,7 +2,7 @@
 # run.sh: everything that needs a Linux guest. Makes kernels and initramfs ready, then runs the scripts beside it where
 # KVM can boot them: here, or in scripts/nested, in one machine for all.
 #
-#   tests/guests/run.sh [--soak] [SCRIPT...]		scripts: payloads, linux, disk; all of them unless given
+#   tests/guests/run.sh [--soak] [SCRIPT...]		scripts: payloads, linux, disk, console; all of them unless given
 #
 # Adds a line per check to $CHECK_RESULTS, if set; $O is the build folder.
 set -euo pipefail
@@ -28,10 +28,15 @@ scripts/mkinitramfs --modules "$(scripts/guest-kernel --modules cloud 6.1)" --ba
 	--module virtio_pci --module virtio_mmio --module virtio_blk --module ext4 --busybox \
 	--program mke2fs:/bin/mke2fs.ext4 --file /etc/mke2fs.conf:/etc/mke2fs.conf \
 	--file tests/guests/disk-probe:/bin/disk-probe "$build/guests/disk.cpio"
+for series in 6.1 6.12; do
+	scripts/mkinitramfs --modules "$(scripts/guest-kernel --modules cloud $series)" --bare \
+		--module virtio_pci --module virtio_mmio --module virtio_console --module virtio_rng --busybox \
+		--file tests/guests/probe-console:/bin/probe-console "$build/guests/console-$series.cpio"
+done
 
 soak=
 [ "${1:-}" != --soak ] || { soak=--soak; shift; }
-[ $# -gt 0 ] || set -- payloads linux disk
+[ $# -gt 0 ] || set -- payloads linux disk console
 # shellcheck disable=SC2016 # for the shell that is started
 all='status=0; soak=$1; shift; for script; do tests/guests/$script.sh $soak || status=1; done; exit $status'
 
