@@ -139,7 +139,8 @@ case ${1:-all} in
 all) reboots 6; endings; signals; kernels ;;
 kernels | endings | signals) "$1" ;;
 reboots) reboots "${2:-6}" ;;
-*) echo "usage: linux.sh [kernels|endings|signals|reboots [N]]" >&2; exit 2 ;;
+--soak) reboots 100 ;;
+*) echo "usage: linux.sh [kernels|endings|signals|reboots [N]|--soak]" >&2; exit 2 ;;
 esac
 echo "guests: $passed passed, $failed failed"
 [ $failed -eq 0 ]
