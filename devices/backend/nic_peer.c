@@ -33,12 +33,12 @@ enum {
 	ARP_SENDER = 14 + 8, /* six bytes of MAC, four of IP, then the same of the target */
 	ARP_TARGET = 14 + 18,
 	ARP_END = 14 + 28,
-	IP_HEADER = 14,
-	IP_FRAGMENT = 14 + 6,
-	IP_PROTOCOL = 14 + 9,
-	IP_SOURCE = 14 + 12,
-	IP_DESTINATION = 14 + 16,
-	IP_END = 14 + 20, /* without options */
+	IPV4_HEADER = 14,
+	IPV4_FRAGMENT = 14 + 6,
+	IPV4_PROTOCOL = 14 + 9,
+	IPV4_SOURCE = 14 + 12,
+	IPV4_DESTINATION = 14 + 16,
+	IPV4_END = 14 + 20, /* without options */
 };
 
 static const uint8_t peer_mac[6] = {0x02, 0x70, 0x65, 0x65, 0x72, 0x01};
@@ -93,15 +93,16 @@ static bool answer_ping(uint8_t *frame, size_t len)
 	uint32_t sum;
 	uint8_t address[4];
 
-	if (len < IP_END || frame[IP_HEADER] >> 4 != 4 || frame[IP_PROTOCOL] != PROTOCOL_ICMP ||
-	    (load_be16(frame + IP_FRAGMENT) & 0x3fff) != 0)
+	if (len < IPV4_END || frame[IPV4_HEADER] >> 4 != 4 ||
+	    frame[IPV4_PROTOCOL] != PROTOCOL_ICMP ||
+	    (load_be16(frame + IPV4_FRAGMENT) & 0x3fff) != 0)
 		return false;
-	icmp = IP_HEADER + (size_t)(frame[IP_HEADER] & 0xf) * 4;
-	if (icmp < IP_END || icmp + 8 > len || frame[icmp] != ICMP_REQUEST)
+	icmp = IPV4_HEADER + (size_t)(frame[IPV4_HEADER] & 0xf) * 4;
+	if (icmp < IPV4_END || icmp + 8 > len || frame[icmp] != ICMP_REQUEST)
 		return false;
-	memcpy(address, frame + IP_SOURCE, 4);
-	memcpy(frame + IP_SOURCE, frame + IP_DESTINATION, 4);
-	memcpy(frame + IP_DESTINATION, address, 4);
+	memcpy(address, frame + IPV4_SOURCE, 4);
+	memcpy(frame + IPV4_SOURCE, frame + IPV4_DESTINATION, 4);
+	memcpy(frame + IPV4_DESTINATION, address, 4);
 	/* The type goes from 8 to 0: the checksum grows by 8 in its high byte (RFC 1624). */
 	frame[icmp] = ICMP_REPLY;
 	sum = load_be16(frame + icmp + 2) + (ICMP_REQUEST << 8);
