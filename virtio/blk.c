@@ -249,6 +249,11 @@ struct virtio_device *virtio_blk_device(struct virtio_blk *blk)
 	return &blk->dev;
 }
 
+bool virtio_blk_was_written(const struct virtio_blk *blk)
+{
+	return atomic_load_explicit(&blk->disk->written, memory_order_relaxed);
+}
+
 void virtio_blk_refresh(struct virtio_blk *blk)
 {
 	disk_refresh(blk->disk);

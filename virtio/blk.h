@@ -25,6 +25,9 @@ void virtio_blk_free(struct virtio_blk *blk);
 
 struct virtio_device *virtio_blk_device(struct virtio_blk *blk);
 
+/* Has a driver ever written to it? Any thread. */
+bool virtio_blk_was_written(const struct virtio_blk *blk);
+
 /* Looks whether the image has another size now, and tells the driver. Any thread. */
 void virtio_blk_refresh(struct virtio_blk *blk);
 

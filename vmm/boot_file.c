@@ -5,10 +5,12 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "vmm/log.h"
+#include "vmm/util.h"
 
 int boot_file_bad(const struct boot_file *file, const char *format, ...)
 {
@@ -68,12 +70,46 @@ void boot_file_close(struct boot_file *file)
 	file->fd = -1;
 }
 
+void boot_file_append(struct boot_file *file, const void *data, size_t len, unsigned int alignment)
+{
+	if (!file->tail)
+		file->own_size = file->size;
+	file->tail = data;
+	file->tail_size = len;
+	file->size = align_up(file->own_size, alignment) + len;
+}
+
+/* The part of [offset, offset + len) that lies behind the file's own bytes: zeroes, then the tail.
+ * Returns the length of the other part. */
+static size_t read_tail(const struct boot_file *file, uint64_t offset, char *buf, size_t len)
+{
+	uint64_t tail = file->size - file->tail_size;
+	size_t own = 0;
+
+	if (!file->tail)
+		return len;
+	if (offset < file->own_size)
+		own = len < file->own_size - offset ? len : (size_t)(file->own_size - offset);
+	for (size_t i = own; i < len;) {
+		uint64_t at = offset + i;
+
+		if (at < tail) {
+			buf[i++] = 0;
+			continue;
+		}
+		memcpy(buf + i, (const char *)file->tail + (at - tail), len - i);
+		break;
+	}
+	return own;
+}
+
 int boot_file_read(const struct boot_file *file, uint64_t offset, void *buf, size_t len)
 {
 	if (offset > file->size || len > file->size - offset)
 		return boot_file_bad(file, "is truncated: %zu bytes at %#llx lie behind its end",
 				     len, (unsigned long long)offset);
 
+	len = read_tail(file, offset, buf, len);
 	for (size_t done = 0; done < len;) {
 		ssize_t n = pread(file->fd, (char *)buf + done, len - done, (off_t)(offset + done));
 

@@ -7,6 +7,7 @@
 #include "vmm/log.h"
 #include "vmm/machine.h"
 #include "vmm/machine_claims.h"
+#include "vmm/machine_levers.h"
 #include "vmm/record.h"
 
 /* One run, from its options to its end. */
@@ -15,19 +16,19 @@ struct run {
 	struct record record;		 /* of a machine that has a name */
 	bool named;
 	struct machine_config config;
+	struct machine_levers levers;
 	struct machine_claims claims;
+	bool guise;	  /* ids were given for this run alone, other than those that are kept */
+	bool was_adopted; /* by a guest, before this run */
 };
 
-/* Who the machine is was changed: what a guest was given before is not what it is to be given. */
-static void begin_epoch(struct record *record, const struct option_values *given)
+static bool has_ids(const struct option_values *given)
 {
 	for (unsigned int i = 0; i < given->n; i++) {
-		if (given->items[i].option->scope != OPTION_OF_IDENTITY)
-			continue;
-		record->epoch++;
-		record->adopted = false;
-		return;
+		if (given->items[i].option->scope == OPTION_OF_IDENTITY)
+			return true;
 	}
+	return false;
 }
 
 /* The first run of a name begins its record; the other options are kept when asked for. */
@@ -36,10 +37,17 @@ static int update_record(struct run *run)
 	struct record *record = &run->record;
 	int err = record->stored ? 0 : record_mint(record);
 
-	if (err || (record->stored && !run->config.options.save))
+	if (err)
 		return err;
-	if (record->stored)
-		begin_epoch(record, &run->given);
+	/* What a guest was given before is not what it is to be given now. */
+	if (record->stored && has_ids(&run->given)) {
+		run->guise = !run->config.options.save;
+		run->was_adopted = record->adopted;
+		record->epoch += !run->guise;
+		record->adopted = false;
+	}
+	if (record->stored && !run->config.options.save)
+		return 0;
 	return record_keep(record, &run->given);
 }
 
@@ -59,6 +67,17 @@ static int merge_record(struct run *run)
 	if (option_values_override(&run->all, &run->given, OPTION_OF_RUN) < 0 ||
 	    options_apply(&run->all, &config->options) < 0)
 		return EXIT_HOST;
+	return EXIT_SUCCESS;
+}
+
+static int plan_levers(struct run *run)
+{
+	const char *folder = run->named ? run->record.folder.path : NULL;
+	int err = machine_levers_init(&run->levers, &run->config, folder);
+
+	run->config.levers = &run->levers;
+	if (err)
+		return err == -EINVAL ? EXIT_USAGE : EXIT_HOST;
 	return EXIT_SUCCESS;
 }
 
@@ -82,7 +101,7 @@ static int plan(struct run *run)
 		return EXIT_USAGE;
 	if (run->named)
 		record_complete_identity(&run->record, &config->identity);
-	return EXIT_SUCCESS;
+	return plan_levers(run);
 }
 
 /* Before the machine is made: no other one on this host may have any of it. */
@@ -102,9 +121,20 @@ static int claim(struct run *run)
 /* Only a machine that could be made is kept. */
 static int keep(struct run *run)
 {
-	if (!run->named || (run->record.stored && !run->config.options.save))
+	bool changed = run->config.options.save || (run->guise && run->was_adopted);
+
+	if (!run->named || (run->record.stored && !changed))
 		return 0;
 	return record_save(&run->record);
+}
+
+/* The guest has kept the ids of this epoch: the next run need not change its files again. */
+static void note_adoption(struct run *run)
+{
+	if (!run->named || run->guise || run->record.adopted || run->levers.once)
+		return;
+	run->record.adopted = true;
+	record_save(&run->record);
 }
 
 static struct outcome run_machine(struct run *run)
@@ -118,7 +148,9 @@ static struct outcome run_machine(struct run *run)
 	if (keep(run) == 0) {
 		uuid_format(&run->config.identity.uuid, uuid);
 		log_notice("uuid %s", uuid);
+		machine_levers_tell(&run->levers);
 		outcome = machine_run(machine);
+		note_adoption(run);
 	}
 	machine_free(machine);
 	return outcome;
@@ -153,6 +185,9 @@ int cmd_run(int argc, char **argv)
 		status = run_planned(&run);
 	machine_claims_release(&run.claims);
 	machine_config_destroy(&run.config);
+	machine_levers_destroy(&run.levers);
+	if (run.named && !run.record.stored)
+		state_folder_clear(&run.record.folder); /* keys of a machine that never was */
 	record_close(&run.record);
 	return status;
 }

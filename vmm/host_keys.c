@@ -35,6 +35,15 @@ static bool is_there(const char *path)
 	return stat(path, &status) == 0;
 }
 
+bool host_keys_are_in(const char *folder)
+{
+	char *path = path_of(folder, HOST_KEYS_MADE, ".pub");
+	bool there = path && is_there(path);
+
+	free(path);
+	return there;
+}
+
 /* Its first line only. */
 static int read_public(struct host_key *key, const char *path)
 {

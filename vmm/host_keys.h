@@ -5,6 +5,7 @@
 #ifndef VMM_HOST_KEYS_H
 #define VMM_HOST_KEYS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -24,6 +25,8 @@ struct host_keys {
 	struct host_key keys[HOST_KEYS_MAX];
 	unsigned int n;
 };
+
+bool host_keys_are_in(const char *folder); /* the one that minivmm makes */
 
 /* Reads the keys named ssh_host_*_key in folder. 0, or -errno, logged: -ENOENT where there are
  * none. */

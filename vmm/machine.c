@@ -12,6 +12,8 @@
 
 #include "vmm/arch.h"
 #include "vmm/log.h"
+#include "vmm/machine_boot.h"
+#include "vmm/machine_levers.h"
 #include "vmm/signals.h"
 #include "vmm/util.h"
 
@@ -211,52 +213,6 @@ static int init_console(struct machine *machine)
 	return terminal_init(&machine->terminal, &machine->loop, STDIN_FILENO, STDOUT_FILENO);
 }
 
-/* Has the command line an argument that begins with this word? */
-static bool has_argument(const char *cmdline, const char *word)
-{
-	const char *at = cmdline;
-
-	while ((at = strstr(at, word))) {
-		if (at == cmdline || at[-1] == ' ')
-			return true;
-		at++;
-	}
-	return false;
-}
-
-/* What the user wrote, and before it what we add, so that the words after "--" stay the last. */
-static int make_cmdline(struct machine *machine)
-{
-	const struct run_options *options = machine->options;
-	const char *given = options->append;
-	const char *console = arch_console_argument(machine);
-	char root[64] = "", clock[64] = "";
-
-	if (options->no_auto_append || has_argument(given, "console="))
-		console = NULL;
-	if (!options->no_auto_append && !has_argument(given, "root="))
-		machine_devices_root_argument(machine, root, sizeof(root));
-	if (options->tsc_hint)
-		arch_clock_argument(machine, clock, sizeof(clock));
-	if (asprintf(&machine->cmdline, "%s%s%s%s%s%s%s", console ? console : "",
-		     console ? " " : "", root, *root ? " " : "", clock, *clock ? " " : "",
-		     given) < 0) {
-		machine->cmdline = NULL;
-		return -ENOMEM;
-	}
-	log_verbose("command line: %s", machine->cmdline);
-	return 0;
-}
-
-static int open_files(struct machine *machine)
-{
-	int err = boot_file_open(&machine->kernel, "kernel", machine->options->kernel);
-
-	if (!err && machine->options->initrd)
-		err = boot_file_open(&machine->initrd, "initrd", machine->options->initrd);
-	return err;
-}
-
 static int create_vcpus(struct machine *machine)
 {
 	int err = 0;
@@ -301,10 +257,10 @@ static int init_vcpus(struct machine *machine)
 int machine_create(const struct machine_config *config, struct machine **out)
 {
 	static int (*const steps[])(struct machine *) = {
-		open_files,	      init_vm,
+		machine_boot_open,    init_vm,
 		init_signals,	      init_timers,
 		init_console,	      arch_platform_init,
-		machine_devices_init, make_cmdline,
+		machine_devices_init, machine_boot_make_cmdline,
 		init_vcpus,	      arch_load,
 	};
 	struct machine *machine = calloc(1, sizeof(*machine));
@@ -344,9 +300,7 @@ void machine_free(struct machine *machine)
 	loop_remove(&machine->loop, &machine->signals);
 	signals_close(machine->signals.fd);
 	vm_destroy(&machine->vm);
-	boot_file_close(&machine->kernel);
-	boot_file_close(&machine->initrd);
-	free(machine->cmdline);
+	machine_boot_close(machine);
 	loop_destroy(&machine->loop);
 	pthread_mutex_destroy(&machine->lock);
 	free(machine);
@@ -391,6 +345,34 @@ static int machine_reset(struct machine *machine)
 	return err;
 }
 
+static bool ended_well(struct machine *machine)
+{
+	bool well;
+
+	pthread_mutex_lock(&machine->lock);
+	well = machine->outcome.kind == OUTCOME_POWEROFF ||
+	       machine->outcome.kind == OUTCOME_RESET || (machine->reset && !machine->panicked);
+	pthread_mutex_unlock(&machine->lock);
+	return well;
+}
+
+/*
+ * A guest that wrote to its disk and then ended by its own will has put there what it was given
+ * once: at its next start those files are its own.
+ */
+static int note_adoption(struct machine *machine)
+{
+	struct machine_levers *levers = machine->config->levers;
+	int err;
+
+	if (!levers->once || !(levers->set & (LEVER_CREDENTIALS | LEVER_INITRD)) ||
+	    !ended_well(machine) || !machine_devices_wrote(machine))
+		return 0;
+	log_verbose("the guest has its ids: files with them are its own from now on");
+	err = machine_levers_adopted(levers);
+	return err ? err : machine_boot_append_identity(machine);
+}
+
 /* What happened while the guest ran: true if it wants to boot again. */
 static bool take_reset(struct machine *machine)
 {
@@ -418,6 +400,8 @@ struct outcome machine_run(struct machine *machine)
 		if (!err)
 			err = loop_run(&machine->loop);
 		stop_vcpus(machine);
+		if (!err)
+			err = note_adoption(machine);
 		if (err || !take_reset(machine))
 			break;
 		err = machine_reset(machine);

@@ -12,13 +12,16 @@
 #include "vmm/mode.h"
 #include "vmm/run_options.h"
 
+struct machine_levers;
+
 struct machine_config {
 	struct run_options options;
 	const struct mode *mode;
 	struct identity identity;
-	struct disk_options *disks; /* owned */
-	struct nic_options *nics;   /* owned */
-	struct port_options *ports; /* owned */
+	struct machine_levers *levers; /* borrowed; made when the rest is there */
+	struct disk_options *disks;    /* owned */
+	struct nic_options *nics;      /* owned */
+	struct port_options *ports;    /* owned */
 	unsigned int ndisks, nnics, nports;
 };
 

@@ -7,10 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "devices/backend/disk_memory.h"
 #include "virtio/net.h"
 #include "vmm/arch.h"
 #include "vmm/log.h"
 #include "vmm/machine.h"
+#include "vmm/machine_levers.h"
 #include "vmm/util.h"
 
 static bool uses_pci(const struct machine *machine)
@@ -107,9 +109,15 @@ static void refresh_disk(struct machine_device *device)
 	virtio_blk_refresh(device->blk);
 }
 
+static bool disk_was_written(const struct machine_device *device)
+{
+	return virtio_blk_was_written(device->blk);
+}
+
 static int add_disk(struct machine *machine, unsigned int number)
 {
-	static const struct machine_device_kind kind = {.free = free_disk, .refresh = refresh_disk};
+	static const struct machine_device_kind kind = {
+		.free = free_disk, .refresh = refresh_disk, .was_written = disk_was_written};
 	const struct disk_options *options = &machine->config->disks[number];
 	struct machine_device *device = add_device(machine, "disk", number);
 	int err = device ? 0 : -ENOSPC;
@@ -124,6 +132,28 @@ static int add_disk(struct machine *machine, unsigned int number)
 		return err;
 	device->kind = &kind;
 	device->path = options->path;
+	device->virtio = virtio_blk_device(device->blk);
+	return put_on_transport(machine, device);
+}
+
+/* cloud-init's disk, behind all others: they keep their names in the guest. */
+static int add_seed(struct machine *machine)
+{
+	static const struct machine_device_kind kind = {.free = free_disk};
+	const struct machine_levers *levers = machine->config->levers;
+	struct machine_device *device = add_device(machine, "seed", 0);
+	struct disk *disk;
+	int err = device ? 0 : -ENOSPC;
+
+	if (!err)
+		err = disk_memory_open(device->name, levers->seed, levers->seed_size, &disk);
+	if (!err)
+		err = virtio_blk_create(disk, 1, device->name,
+					machine->identity->disk_serials[machine->config->ndisks],
+					device->loop, &machine->vm.mem, &device->blk);
+	if (err)
+		return err;
+	device->kind = &kind;
 	device->virtio = virtio_blk_device(device->blk);
 	return put_on_transport(machine, device);
 }
@@ -251,6 +281,8 @@ int machine_devices_init(struct machine *machine)
 
 	for (unsigned int i = 0; i < machine->config->ndisks && !err; i++)
 		err = add_disk(machine, i);
+	if (!err && machine->config->levers->seed)
+		err = add_seed(machine);
 	for (unsigned int i = 0; i < machine->config->nnics && !err; i++)
 		err = add_nic(machine, i);
 	if (!err && machine->console_stream)
@@ -321,6 +353,17 @@ void machine_devices_root_argument(const struct machine *machine, char *text, si
 	text[0] = '\0';
 	if (machine->config->ndisks > 0)
 		snprintf(text, size, "root=/dev/vda %s", disk->read_only ? "ro" : "rw");
+}
+
+bool machine_devices_wrote(const struct machine *machine)
+{
+	for (unsigned int i = 0; i < machine->ndevices; i++) {
+		const struct machine_device *device = machine->devices[i];
+
+		if (device->kind->was_written && device->kind->was_written(device))
+			return true;
+	}
+	return false;
 }
 
 void machine_devices_tell_unused(const struct machine *machine)

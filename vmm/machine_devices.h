@@ -23,6 +23,7 @@ enum { MACHINE_MAX_DEVICES = 80 };
 struct machine_device_kind {
 	void (*free)(struct machine_device *device);	/* on its loop */
 	void (*refresh)(struct machine_device *device); /* SIGUSR2: look at the host's side again */
+	bool (*was_written)(const struct machine_device *device); /* a disk */
 };
 
 struct machine_device {
@@ -59,6 +60,9 @@ void machine_devices_resize(struct machine *machine);
 
 /* " root=/dev/vda rw" or its like for the first disk; empty without a disk. */
 void machine_devices_root_argument(const struct machine *machine, char *text, size_t size);
+
+/* Has the guest written to any disk? */
+bool machine_devices_wrote(const struct machine *machine);
 
 /* After the run: tells of disks that no driver of the guest ever touched. */
 void machine_devices_tell_unused(const struct machine *machine);

@@ -135,25 +135,35 @@ static bool is_id(const struct option *option, const char *word)
 	return false;
 }
 
+/* Its first word is the name of a file, whatever that begins with. */
+static bool has_name(const struct option *option)
+{
+	return option->files && option->files[0][0] == '\0';
+}
+
 char *option_value_without_ids(const struct option_value *value, const char *first)
 {
 	const char *word = value->value, *next;
 	char *text = NULL;
+	const char *comma = "";
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
 
 	if (!out)
 		return NULL;
 	for (; word; word = next) {
+		bool is_first = word == value->value;
 		size_t len;
 
 		next = next_word(word);
 		len = next ? (size_t)(next - word) - 1 : strlen(word);
-		if (word == value->value)
-			fprintf(out, "%.*s", first ? (int)strlen(first) : (int)len,
-				first ? first : word);
-		else if (!is_id(value->option, word))
-			fprintf(out, ",%.*s", (int)len, word);
+		if (is_first && first)
+			fputs(first, out);
+		else if (!is_id(value->option, word) || (is_first && has_name(value->option)))
+			fprintf(out, "%s%.*s", comma, (int)len, word);
+		else
+			continue;
+		comma = ",";
 	}
 	if (fclose(out) != 0) {
 		free(text);

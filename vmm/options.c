@@ -214,6 +214,10 @@ static int split_option(const struct command *command, int argc, char **argv,
 		return -EINVAL;
 	}
 	if (found.option->kind != OPTION_FLAG && !found.value) {
+		if (found.option->optional && (argc < 2 || argv[1][0] == '-')) {
+			found.value = "";
+			return option_values_add(values, &found);
+		}
 		if (argc < 2) {
 			log_error(0, "--%s: its %s is missing", found.option->name,
 				  found.option->value);

@@ -41,6 +41,7 @@ struct option {
 	size_t offset; /* of the field in the struct that the parser fills */
 	enum option_kind kind;
 	enum option_scope scope;
+	bool optional; /* the value: the next word is it unless that begins with '-' */
 	/*
 	 * Where the value of a list or text names files or programs: behind these, at its beginning
 	 * or that of a word between single commas ("script="); "" is the first word, "*=@" what
@@ -48,8 +49,8 @@ struct option {
 	 * NULL; NULL: nowhere.
 	 */
 	const char *const *files, *const *programs;
-	/* Words in it, but for the first, that begin so are ids of one machine: a clone gets its
-	 * own. */
+	/* Words in it that begin so, but for the name of a file as the first, are ids of one
+	 * machine: a clone gets its own. */
 	const char *const *ids;
 };
 

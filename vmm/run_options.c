@@ -11,9 +11,13 @@ static const char *const console_choices[] = {"serial", "virtio", "both", "none"
 /* Where values name files and programs, see options.h. */
 static const char *const disk_files[] = {"", NULL};
 static const char *const port_files[] = {"*=unix:", "*=file:", NULL};
+static const char *const credential_files[] = {"*=@", NULL};
+static const char *const host_key_choices[] = {"auto", "none", NULL};
+static const char *const cloud_init_files[] = {"user-data=", "network-config=", "meta-data=", NULL};
 static const char *const net_programs[] = {"passt=", "script=", NULL};
 static const char *const disk_ids[] = {"serial=", NULL};
 static const char *const net_ids[] = {"mac=", NULL};
+static const char *const cloud_init_ids[] = {"meta-data=", NULL};
 
 #define FIELD(field) .offset = offsetof(struct run_options, field)
 
@@ -149,6 +153,46 @@ static const struct option options[] = {
 	 .min = 3,
 	 .max = INT32_MAX,
 	 .help = "vsock context id (default: follows from the UUID)"},
+	{.name = "identity",
+	 .value = "LEVER[,...]|none",
+	 .kind = OPTION_TEXT,
+	 FIELD(identity),
+	 .help = "how the guest gets its ids: smbios, cmdline, credentials, initrd,\n"
+		 "cloud-init (default: the first four with --name; else those that write\n"
+		 "to no disk)"},
+	{.name = "credential",
+	 .value = "NAME=VALUE|NAME=@FILE",
+	 .kind = OPTION_LIST,
+	 .files = credential_files,
+	 FIELD(credentials),
+	 .help = "a system credential for the guest's systemd; may be given again"},
+	{.name = "smbios-oem",
+	 .value = "STRING",
+	 .kind = OPTION_LIST,
+	 FIELD(smbios_oem),
+	 .help = "a string for SMBIOS type 11; may be given again"},
+	{.name = "ssh-key",
+	 .value = "FILE",
+	 .kind = OPTION_FILE,
+	 FIELD(ssh_key),
+	 .help = "public keys that may log in as root, where the guest has none yet"},
+	{.name = "ssh-host-keys",
+	 .value = "auto|none|DIR",
+	 .kind = OPTION_FILE,
+	 .choices = host_key_choices,
+	 .scope = OPTION_OF_IDENTITY,
+	 FIELD(ssh_host_keys),
+	 .help = "host keys for the guest's sshd: made here (auto, the default with\n"
+		 "--name) and told before it boots, or those in DIR"},
+	{.name = "cloud-init",
+	 .value = "[user-data=FILE][,network-config=FILE][,meta-data=FILE]",
+	 .kind = OPTION_TEXT,
+	 .optional = true,
+	 .files = cloud_init_files,
+	 .ids = cloud_init_ids,
+	 FIELD(cloud_init),
+	 .help = "instance id and hostname for cloud-init: in the serial number, or\n"
+		 "with files on a disk behind the others"},
 	{.name = "console",
 	 .value = "serial|virtio|both|none",
 	 .kind = OPTION_CHOICE,

@@ -22,6 +22,10 @@ struct run_options {
 	const char *console;	/* serial, virtio, both, none; NULL: the mode's own */
 	const char *transport;	/* pci, mmio; NULL: pci */
 	struct option_list disks, nets, ports;
+	const char *identity; /* levers, see levers.h; NULL: as default */
+	struct option_list credentials, smbios_oem;
+	const char *ssh_key, *ssh_host_keys; /* files; NULL: none, auto */
+	const char *cloud_init;		     /* see cloud_init.h; NULL: none */
 	const char *status_file;
 	unsigned int timeout; /* seconds; 0: none */
 	unsigned int grace;   /* seconds */

@@ -62,6 +62,8 @@ void disk_submit(struct disk *disk, unsigned int queue_number, struct disk_reque
 	request->queue = queue;
 	request->err = check_request(disk, request);
 	queue->in_flight++;
+	if (request->op == DISK_WRITE)
+		atomic_store_explicit(&disk->written, true, memory_order_relaxed);
 	if (request->err || empty || (request->op == DISK_FLUSH && disk->read_only))
 		disk_list_append(&queue->settled, request);
 	else

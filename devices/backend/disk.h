@@ -9,6 +9,7 @@
 #ifndef DEVICES_BACKEND_DISK_H
 #define DEVICES_BACKEND_DISK_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/uio.h>
@@ -109,7 +110,8 @@ struct disk {
 	struct loop *loop;	    /* borrowed; NULL: not attached */
 	struct disk_queue queues[DISK_MAX_QUEUES];
 	unsigned int nqueues;
-	bool failed; /* a request, by the host's doing; it was logged */
+	bool failed;	     /* a request, by the host's doing; it was logged */
+	atomic_bool written; /* there was a WRITE; any thread may look */
 };
 
 /* Gives the disk its client, loop and queues, once, before the loop runs. 0 or -errno; then only

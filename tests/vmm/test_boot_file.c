@@ -143,6 +143,35 @@ static void a_file_is_read_again_after_its_name_has_gone(void **state)
 	boot_file_close(&file);
 }
 
+/* Every window over file, gap and tail, against the same bytes made by hand. */
+static void what_is_appended_reads_as_if_it_stood_there(void **state)
+{
+	static const char *const contents[] = {"0123456", "01234567"};
+	static const char *const wanted[] = {"0123456\0tail", "01234567tail"};
+	char buf[16];
+
+	(void)state;
+	for (unsigned int n = 0; n < 2; n++) {
+		struct boot_file file;
+
+		make_file(contents[n]);
+		assert_int_equal(boot_file_open(&file, "initrd", path), 0);
+		boot_file_append(&file, "another!", 8, 4);
+		boot_file_append(&file, "tail", 4, 4);
+		assert_int_equal(file.size, 12);
+		for (size_t from = 0; from <= 12; from++) {
+			for (size_t len = 0; len <= 12 - from; len++) {
+				memset(buf, 'x', sizeof(buf));
+				assert_int_equal(boot_file_read(&file, from, buf, len), 0);
+				assert_memory_equal(buf, wanted[n] + from, len);
+				assert_int_equal(buf[len], 'x');
+			}
+		}
+		assert_int_equal(boot_file_read(&file, 9, buf, 4), -EINVAL);
+		boot_file_close(&file);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -153,6 +182,7 @@ int main(void)
 		cmocka_unit_test_teardown(a_file_is_read_at_any_offset_but_not_behind_its_end,
 					  remove_file),
 		cmocka_unit_test_teardown(a_file_that_shrinks_while_open_is_an_error, remove_file),
+		cmocka_unit_test_teardown(what_is_appended_reads_as_if_it_stood_there, remove_file),
 		cmocka_unit_test_teardown(a_file_is_read_again_after_its_name_has_gone,
 					  remove_file),
 	};

@@ -218,6 +218,25 @@ static void a_clone_gets_a_value_without_ids(void **state)
 	}
 }
 
+static void a_clone_gets_no_first_word_that_is_an_id(void **state)
+{
+	static const char *const names[] = {"data=", NULL}, *const ids[] = {"id=", NULL};
+	static const struct option option = {.name = "x", .files = names, .ids = ids};
+	static const char *const rows[][2] = {
+		{"id=1,data=f", "data=f"}, {"data=f,id=1", "data=f"}, {"id=1", ""},
+		{"id=1,id=2", ""},	   {"data=f", "data=f"},      {"", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct option_value value = {.option = &option, .value = rows[i][0]};
+		char *text = option_value_without_ids(&value, NULL);
+
+		assert_string_equal(text, rows[i][1]);
+		free(text);
+	}
+}
+
 static void there_is_an_end_to_options(void **state)
 {
 	static struct option_values values;
@@ -238,6 +257,7 @@ int main(void)
 		cmocka_unit_test(what_is_asked_of_one_run_is_not_kept),
 		cmocka_unit_test(a_bad_value_is_named_with_its_file_and_line),
 		cmocka_unit_test(a_clone_gets_a_value_without_ids),
+		cmocka_unit_test(a_clone_gets_no_first_word_that_is_an_id),
 		cmocka_unit_test(there_is_an_end_to_options),
 	};
 

@@ -52,6 +52,29 @@ static void an_empty_value_is_a_value(void **state)
 	assert_string_equal(options.kernel, "");
 }
 
+static void a_value_that_may_be_left_out_is_the_next_word_unless_that_is_an_option(void **state)
+{
+	static const struct {
+		const char *words[4];
+		const char *want;
+		bool verbose;
+	} rows[] = {
+		{{"--cloud-init"}, "", false},
+		{{"--cloud-init", "--verbose"}, "", true},
+		{{"--cloud-init", "user-data=x", "--verbose"}, "user-data=x", true},
+		{{"--cloud-init=user-data=x", "--verbose"}, "user-data=x", true},
+		{{"--verbose", "--cloud-init="}, "", true},
+	};
+	struct run_options options;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		assert_int_equal(parse(&options, rows[i].words), OPTIONS_OK);
+		assert_string_equal(options.cloud_init, rows[i].want);
+		assert_int_equal(options.verbose, rows[i].verbose);
+	}
+}
+
 static void bad_command_lines_are_refused(void **state)
 {
 	static const char *const bad[][4] = {
@@ -134,6 +157,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(values_reach_their_fields),
 		cmocka_unit_test(an_empty_value_is_a_value),
+		cmocka_unit_test(
+			a_value_that_may_be_left_out_is_the_next_word_unless_that_is_an_option),
 		cmocka_unit_test(bad_command_lines_are_refused),
 		cmocka_unit_test(sizes_are_exact),
 		cmocka_unit_test(a_list_ends_somewhere),

@@ -99,7 +99,7 @@ static const char *text(const uint8_t *structure, unsigned int offset)
 /* With what a scan finds behind it, as in the first MiB of memory. */
 static void keep_memory(const char *name)
 {
-	keep_file(name, LAYOUT_SMBIOS, buf, LAYOUT_SMBIOS_END - LAYOUT_SMBIOS);
+	keep_file(name, LAYOUT_SMBIOS, buf, LAYOUT_HIGH_MEMORY - LAYOUT_SMBIOS);
 }
 
 static void the_entry_point_is_the_one_worked_out_by_hand(void **state)

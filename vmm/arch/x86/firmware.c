@@ -9,6 +9,7 @@
 #include "vmm/arch/x86/smbios.h"
 #include "vmm/log.h"
 #include "vmm/machine.h"
+#include "vmm/machine_levers.h"
 #include "vmm/util.h"
 
 /* One row for each device that has no bus to be found on. */
@@ -129,10 +130,12 @@ static int write_smbios(struct machine *machine)
 	void *place = memory_range(&machine->vm.mem, LAYOUT_SMBIOS, size, MEMORY_WRITE);
 	struct cpu_names names;
 	struct smbios_config config = {
-		.identity = machine->identity,
+		.identity = &machine->config->levers->shown,
 		.virtual_machine = machine->config->mode->hypervisor_visible,
 		.ncpus = machine->options->cpus,
 		.mem = &machine->vm.mem,
+		.oem_strings = machine->config->levers->oem_strings,
+		.noem_strings = machine->config->levers->noem_strings,
 	};
 	int used;
 

@@ -1,0 +1,82 @@
+/* machine_boot.c: see machine_boot.h. */
+#include "vmm/machine_boot.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmm/arch.h"
+#include "vmm/cpio.h"
+#include "vmm/identity_initrd.h"
+#include "vmm/log.h"
+#include "vmm/machine.h"
+#include "vmm/machine_levers.h"
+
+/* Has the command line an argument that begins with this word? */
+static bool has_argument(const char *cmdline, const char *word)
+{
+	const char *at = cmdline;
+
+	while ((at = strstr(at, word))) {
+		if (at == cmdline || at[-1] == ' ')
+			return true;
+		at++;
+	}
+	return false;
+}
+
+/* What we add stands first, so that the user's words after "--" stay the last. */
+int machine_boot_make_cmdline(struct machine *machine)
+{
+	const struct run_options *options = machine->options;
+	const char *given = options->append;
+	const char *console = arch_console_argument(machine);
+	char root[64] = "", clock[64] = "";
+
+	if (options->no_auto_append || has_argument(given, "console="))
+		console = NULL;
+	if (!options->no_auto_append && !has_argument(given, "root="))
+		machine_devices_root_argument(machine, root, sizeof(root));
+	if (options->tsc_hint)
+		arch_clock_argument(machine, clock, sizeof(clock));
+	if (asprintf(&machine->cmdline, "%s%s%s%s%s%s%s%s", console ? console : "",
+		     console ? " " : "", root, *root ? " " : "", clock, *clock ? " " : "",
+		     machine->config->levers->cmdline, given) < 0) {
+		machine->cmdline = NULL;
+		return -ENOMEM;
+	}
+	log_verbose("command line: %s", machine->cmdline);
+	return 0;
+}
+
+int machine_boot_append_identity(struct machine *machine)
+{
+	const struct machine_levers *levers = machine->config->levers;
+	struct boot_file *initrd = &machine->initrd;
+	uint8_t begin[IDENTITY_INITRD_MAGIC];
+	int err;
+
+	if (!levers->archive || initrd->fd < 0 || initrd->size < sizeof(begin))
+		return 0;
+	err = boot_file_read(initrd, 0, begin, sizeof(begin));
+	if (!err && identity_initrd_fits(begin))
+		boot_file_append(initrd, levers->archive, levers->archive_size, CPIO_ALIGNMENT);
+	return err;
+}
+
+int machine_boot_open(struct machine *machine)
+{
+	int err = boot_file_open(&machine->kernel, "kernel", machine->options->kernel);
+
+	if (!err && machine->options->initrd)
+		err = boot_file_open(&machine->initrd, "initrd", machine->options->initrd);
+	return err ? err : machine_boot_append_identity(machine);
+}
+
+void machine_boot_close(struct machine *machine)
+{
+	boot_file_close(&machine->kernel);
+	boot_file_close(&machine->initrd);
+	free(machine->cmdline);
+}
