@@ -2,7 +2,7 @@
 # run.sh: everything that needs a Linux guest. Makes kernels and initramfs ready, then runs the scripts beside it where
 # KVM can boot them: here, or in scripts/nested, in one machine for all.
 #
-#   tests/guests/run.sh [--soak] [SCRIPT...]		scripts: payloads, linux, disk, console; all of them unless given
+#   tests/guests/run.sh [--soak] [SCRIPT...]		scripts: payloads, linux, disk, console, net; all of them unless given
 #
 # Adds a line per check to $CHECK_RESULTS, if set; $O is the build folder.
 set -euo pipefail
@@ -33,10 +33,16 @@ for series in 6.1 6.12; do
 		--module virtio_pci --module virtio_mmio --module virtio_console --module virtio_rng --busybox \
 		--file tests/guests/probe-console:/bin/probe-console "$build/guests/console-$series.cpio"
 done
+for series in 6.1 6.12; do
+	! command -v iperf3 >/dev/null || scripts/mkinitramfs \
+		--modules "$(scripts/guest-kernel --modules cloud $series)" --bare \
+		--module virtio_pci --module virtio_mmio --module virtio_net --busybox --program iperf3 \
+		--file tests/guests/net-probe:/bin/net-probe "$build/guests/net-cloud-$series.cpio"
+done
 
 soak=
 [ "${1:-}" != --soak ] || { soak=--soak; shift; }
-[ $# -gt 0 ] || set -- payloads linux disk console
+[ $# -gt 0 ] || set -- payloads linux disk console net
 # shellcheck disable=SC2016 # for the shell that is started
 all='status=0; soak=$1; shift; for script; do tests/guests/$script.sh $soak || status=1; done; exit $status'
 

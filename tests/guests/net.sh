@@ -1,0 +1,156 @@
+#!/bin/bash
+# net.sh: network cards of Linux guests, over tap with and without vhost-net and over passt. Runs as root where KVM is
+# real; tests/guests/run.sh makes things ready and starts it. One boot answers as much as it can.
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit
+area=net
+. tests/guests/common.sh
+
+remove_taps() { for tap in mv0 mv1; do ip link del $tap; done 2>/dev/null; }
+trap 'kill $(jobs -p) 2>/dev/null; remove_taps; rm -rf "$work"' EXIT
+
+# One server for each network, new: one whose guest went away under it waits long for its return.
+servers=
+serve() {
+	local address
+	# shellcheck disable=SC2086 # process numbers
+	[ -z "$servers" ] || kill $servers
+	servers=
+	for address in 10.77.0.1 10.77.1.1 127.0.0.1; do
+		iperf3 -s -B $address >/dev/null 2>&1 &
+		servers="$servers $!"
+	done
+}
+
+# probe ARGUMENT...: runs net-probe in the guest; its last word is in $answer, all it said in $lines.
+probe() {
+	answer=
+	type_line "net-probe $*"
+	while expect '^net: (.*)'; do
+		if [ "$line" = 'net: done' ]; then
+			expect '^init: ready'
+			return
+		fi
+		answer=${line#net: * * }
+		lines+=("$line")
+		echo "  $label: ${line#net: }"
+	done
+	return 1
+}
+
+answers() {
+	local expected=$1
+	shift
+	probe "$@" && is "$answer" "$expected"
+}
+
+# A rate: anything that is more than nothing.
+flows() { probe "$@" && [[ $answer =~ ^[1-9] ]]; }
+
+has_line() { printf '%s\n' "${lines[@]}" | grep -q -x "$1"; }
+said() { grep -q -e "$1" "$work/err"; }
+said_not() { ! said "$1"; }
+
+# up DRIVER MTU CARD MAC ADDRESS [GATEWAY]
+up() {
+	local driver=$1 mtu=$2 card=$3
+	shift 2
+	lines=()
+	check "$card: has its address" probe up "$@"
+	check "$card: driver" has_line "net: $card driver $driver"
+	check "$card: MTU" has_line "net: $card mtu $mtu"
+}
+
+both_ways() {
+	check "$1: TCP to the host" flows send "$@"
+	check "$1: TCP from the host" flows receive "$@"
+}
+
+forwarded() {
+	type_line 'net-probe serve 5201'
+	expect '^net: serving' || return
+	for _ in 1 2 3 4 5 6 7 8 9 10; do # refused until the guest listens
+		timeout 20 iperf3 -c 127.0.0.1 -p 5301 -t 1 >"$work/forwarded" 2>&1 && break
+	done
+	grep -q receiver "$work/forwarded" && expect '^net: done' && expect '^init: ready'
+}
+
+power_off() {
+	type_line poweroff
+	end
+	is "$status" 0
+}
+
+mac0=52:54:00:77:00:00 mac1=52:54:00:77:00:01 mac2=52:54:00:77:00:02
+
+# Everything, over PCI: a card of each kind.
+over_pci() {
+	local kernel=$1
+	begin "$kernel, pci"
+	serve
+	initramfs=net-$kernel.cpio start "$kernel.bzImage" --cpus 2 --verbose --append 'quiet panic=-1 -- ask' \
+		--net "tap=mv0,mac=$mac0,vhost=off,mtu=9000,queues=2" --net "tap=mv1,mac=$mac1,vhost=on" \
+		--net "passt,mac=$mac2,forward=5301:5201"
+	check "the guest is up" expect '^init: ready' || { report; return; }
+	up virtio_net 9000 tap $mac0 10.77.0.2/24
+	check "tap: ping" answers 3 ping tap 10.77.0.1
+	check "tap: ping of 9000 bytes" answers 3 ping tap 10.77.0.1 8972
+	both_ways tap 10.77.0.1
+	up virtio_net 1500 vhost $mac1 10.77.1.2/24
+	check "vhost: is in use" said 'served by vhost-net'
+	check "vhost: ping" answers 3 ping vhost 10.77.1.1
+	both_ways vhost 10.77.1.1
+	up virtio_net 65520 passt $mac2 192.0.2.1/24 192.0.2.254
+	both_ways passt 192.0.2.254
+	check "passt: a forwarded port" forwarded
+	check "tap: driver off and on under load" answers "3 3 3" rebind tap $mac0 10.77.0.2/24 10.77.0.1
+	check "vhost: driver off and on under load" answers "3 3 3" rebind vhost $mac1 10.77.1.2/24 10.77.1.1
+	check "tap: load" probe load tap 10.77.0.1
+	check "vhost: load" probe load vhost 10.77.1.1
+	type_line reboot
+	check "reboot under load" expect '^init: kernel'
+	check "the guest is up again" expect '^init: ready'
+	up virtio_net 9000 tap $mac0 10.77.0.2/24
+	check "tap: ping after a reboot" answers 3 ping tap 10.77.0.1
+	up virtio_net 1500 vhost $mac1 10.77.1.2/24
+	check "vhost: ping after a reboot" answers 3 ping vhost 10.77.1.1
+	check "no warning of the guest's doing" said_not 'guest:'
+	check "power-off ends it with 0" power_off
+	report
+}
+
+# And what the transport may change, over MMIO.
+over_mmio() {
+	local kernel=$1
+	begin "$kernel, mmio"
+	serve
+	initramfs=net-$kernel.cpio start "$kernel.bzImage" --cpus 2 --transport mmio --append 'quiet -- ask' \
+		--net "tap=mv0,mac=$mac0,vhost=off" --net "tap=mv1,mac=$mac1,vhost=on"
+	check "the guest is up" expect '^init: ready' || { report; return; }
+	up virtio_net 1500 tap $mac0 10.77.0.2/24
+	both_ways tap 10.77.0.1
+	up virtio_net 1500 vhost $mac1 10.77.1.2/24
+	both_ways vhost 10.77.1.1
+	check "power-off ends it with 0" power_off
+	report
+}
+
+skip() {
+	printf 'skip\t0\t%s\t%s\n' "$area" "$1" >>"${CHECK_RESULTS:-/dev/null}"
+	exit 0
+}
+
+command -v iperf3 >/dev/null || skip "iperf3 is not installed"
+command -v passt >/dev/null || skip "passt is not installed"
+[ "$(id -u)" -eq 0 ] || skip "needs root, for tap interfaces"
+modprobe -a tun vhost_net
+for tap in 0 1; do
+	ip tuntap add mv$tap mode tap multi_queue && ip addr add 10.77.$tap.1/24 dev mv$tap &&
+		ip link set mv$tap up || exit
+done
+for kernel in cloud-6.1 cloud-6.12; do
+	[ -e "$guests/net-$kernel.cpio" ] || continue
+	if [ $kernel = cloud-6.1 ]; then over_mmio $kernel; else over_pci $kernel; fi
+done
+echo "guests: $passed passed, $failed failed"
+[ $failed -eq 0 ]
