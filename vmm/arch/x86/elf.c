@@ -235,7 +235,7 @@ static int read_program_headers(const struct boot_file *file, const struct elf_h
 int elf_parse(const struct boot_file *file, struct elf_image *elf)
 {
 	uint8_t ident[EI_NIDENT];
-	struct elf_header header;
+	struct elf_header header = {0};
 	int err = boot_file_read(file, 0, ident, sizeof(ident));
 
 	if (err < 0)
