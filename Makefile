@@ -1,4 +1,4 @@
-# minivmm: make (builds ./minivmm), make demo, make test, make check, make install. README.md explains the rest.
+# minivmm: make (builds ./minivmm), make demo, make demo-modes, make test, make check, make install. README.md explains the rest.
 # Sources are found by wildcard, so a new file needs no edit here.
 
 O ?= build
@@ -80,13 +80,19 @@ soak: check-packages
 demo:
 	$(Q)scripts/demo
 
-install: $(O)/minivmm
+# A guided tour of the three modes, for a classroom.
+demo-modes:
+	$(Q)scripts/demo-modes
+
+install: $(O)/minivmm guest
 	install -D -s -m 755 $< $(DESTDIR)$(PREFIX)/bin/minivmm
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/lib/minivmm $(guest_programs)
 	install -D -m 644 vmm/minivmm.1 $(DESTDIR)$(PREFIX)/share/man/man1/minivmm.1
 
-# PID 1 of the test guests; it runs where there is no C library.
-guest: $(O)/guest/init
-$(O)/guest/init: guest/init.c
+# PID 1 of the test guests, and what "minivmm compare" measures; they run where there is no C library.
+guest_programs := $(O)/guest/init $(O)/guest/workload
+guest: $(guest_programs)
+$(guest_programs): $(O)/guest/%: guest/%.c
 	@echo "  CC      $<"
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -std=gnu11 -Os -s -static $(WARNINGS) -MMD -MP -MF $@.d -o $@ $<
@@ -142,7 +148,7 @@ fuzz: $(O)/fuzz/make_seeds $(fuzzers)
 clean:
 	rm -rf $(O) minivmm
 
-.PHONY: all test test-programs check check-packages soak fuzz demo install clean guest
+.PHONY: all test test-programs check check-packages soak fuzz demo demo-modes install clean guest
 .SECONDARY:
 
--include $(O)/guest/init.d $(O)/tests/fuzz/make_seeds.d $(objects:.o=.d) $(tests:%.c=$(O)/%.d) $(fakes:.o=.d)
+-include $(guest_programs:=.d) $(O)/tests/fuzz/make_seeds.d $(objects:.o=.d) $(tests:%.c=$(O)/%.d) $(fakes:.o=.d)

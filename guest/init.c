@@ -44,6 +44,8 @@
 #include <sys/io.h>
 #endif
 
+#include "vmm/workload.h"
+
 #define MODULE_ORDER "/modules/order" /* one path a line, in the order of loading */
 
 enum {
@@ -90,6 +92,18 @@ static const char *read_line(const char *path, char *buf, size_t size)
 	buf[n] = '\0';
 	buf[strcspn(buf, "\n")] = '\0';
 	return buf;
+}
+
+/* Tells a host that watches that the kernel's part of the boot is done. */
+static void mark_boot(void)
+{
+#ifdef __x86_64__
+	const char *place = getenv(WORKLOAD_PORT_VARIABLE);
+	unsigned long port = place ? strtoul(place, NULL, 0) : 0;
+
+	if (port && ioperm(port, 1, 1) == 0)
+		outb(workload_end(WORKLOAD_BOOT), (unsigned short)port);
+#endif
 }
 
 static void mount_filesystems(void)
@@ -448,6 +462,7 @@ int main(void)
 	char line[4096], *command, *words[MAX_WORDS + 1] = {NULL};
 	int status;
 
+	mark_boot();
 	mount_filesystems();
 	set_hostname();
 	load_modules();

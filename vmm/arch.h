@@ -58,6 +58,12 @@ void arch_vcpu_dump(struct vcpu *vcpu);
  * arch_vcpu_init(). */
 void arch_clock_argument(const struct machine *machine, char *text, size_t size);
 
+/* "mark_port=0xf8" or its like: tells the guest where a machine that is watched takes marks. */
+void arch_mark_argument(char *text, size_t size);
+
+/* What kind of host this is, for whoever reads figures: a word or two, borrowed. */
+const char *arch_host_kind(void);
+
 /* "console=ttyS0" or its like for the chosen console, or NULL for none. */
 const char *arch_console_argument(const struct machine *machine);
 

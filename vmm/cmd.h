@@ -10,6 +10,7 @@ int cmd_identity(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_clone(int argc, char **argv);
 int cmd_template(int argc, char **argv);
+int cmd_compare(int argc, char **argv);
 int cmd_delete(int argc, char **argv);
 
 #endif

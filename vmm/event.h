@@ -15,6 +15,7 @@ enum machine_event {
 	MACHINE_CRASHLOADED, /* pvpanic: it panicked and a crash kernel takes over; does not end the
 				run */
 	MACHINE_DEBUG_EXIT,  /* value: the status that the guest hands over */
+	MACHINE_MARK,	     /* value: how far a guest's program says it is; does not end the run */
 	MACHINE_CRASHED,     /* KVM cannot go on with a vCPU */
 };
 

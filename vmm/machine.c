@@ -82,6 +82,9 @@ static void take_event(struct event_sink *sink, enum machine_event event, uint32
 	case MACHINE_DEBUG_EXIT:
 		end_run(machine, OUTCOME_DEBUG_EXIT, value);
 		break;
+	case MACHINE_MARK:
+		machine->config->watch->mark(machine->config->watch, machine, value);
+		break;
 	case MACHINE_CRASHED:
 		end_run(machine, OUTCOME_CRASH, 0);
 		break;
@@ -257,11 +260,16 @@ static int init_vcpus(struct machine *machine)
 int machine_create(const struct machine_config *config, struct machine **out)
 {
 	static int (*const steps[])(struct machine *) = {
-		machine_boot_open,    init_vm,
-		init_signals,	      init_timers,
-		init_console,	      arch_platform_init,
-		machine_devices_init, machine_boot_make_cmdline,
-		init_vcpus,	      arch_load,
+		machine_boot_open,
+		init_vm,
+		init_signals,
+		init_timers,
+		init_console,
+		arch_platform_init,
+		machine_devices_init,
+		init_vcpus,
+		machine_boot_make_cmdline,
+		arch_load,
 	};
 	struct machine *machine = calloc(1, sizeof(*machine));
 	int err;

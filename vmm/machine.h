@@ -22,6 +22,12 @@
 
 struct platform;
 
+/* Who measures a guest: told of each mark that a program of the guest makes, on the vCPU's thread,
+ * which goes on when mark() returns. Embed it. */
+struct machine_watch {
+	void (*mark)(struct machine_watch *watch, struct machine *machine, uint32_t value);
+};
+
 struct machine {
 	/* Constant after start. */
 	const struct machine_config *config; /* borrowed; options and identity are in it */

@@ -32,7 +32,7 @@ int machine_boot_make_cmdline(struct machine *machine)
 	const struct run_options *options = machine->options;
 	const char *given = options->append;
 	const char *console = arch_console_argument(machine);
-	char root[64] = "", clock[64] = "";
+	char root[64] = "", clock[64] = "", mark[32] = "";
 
 	if (options->no_auto_append || has_argument(given, "console="))
 		console = NULL;
@@ -40,9 +40,11 @@ int machine_boot_make_cmdline(struct machine *machine)
 		machine_devices_root_argument(machine, root, sizeof(root));
 	if (options->tsc_hint)
 		arch_clock_argument(machine, clock, sizeof(clock));
-	if (asprintf(&machine->cmdline, "%s%s%s%s%s%s%s%s", console ? console : "",
-		     console ? " " : "", root, *root ? " " : "", clock, *clock ? " " : "",
-		     machine->config->levers->cmdline, given) < 0) {
+	if (machine->config->watch)
+		arch_mark_argument(mark, sizeof(mark));
+	if (asprintf(&machine->cmdline, "%s%s%s%s%s%s%s%s%s%s", console ? console : "",
+		     console ? " " : "", root, *root ? " " : "", clock, *clock ? " " : "", mark,
+		     *mark ? " " : "", machine->config->levers->cmdline, given) < 0) {
 		machine->cmdline = NULL;
 		return -ENOMEM;
 	}

@@ -13,12 +13,14 @@
 #include "vmm/run_options.h"
 
 struct machine_levers;
+struct machine_watch;
 
 struct machine_config {
 	struct run_options options;
 	const struct mode *mode;
 	struct identity identity;
 	struct machine_levers *levers; /* borrowed; made when the rest is there */
+	struct machine_watch *watch;   /* borrowed: whom the guest's marks are for; NULL: nobody */
 	struct disk_options *disks;    /* owned */
 	struct nic_options *nics;      /* owned */
 	struct port_options *ports;    /* owned */
@@ -30,6 +32,10 @@ struct machine_config {
  * -errno with one line logged: bad usage is -EINVAL.
  */
 int machine_config_init(struct machine_config *config);
+
+/* Whether a machine in that mode can have a network card. */
+bool machine_config_has_nic(const char *mode);
+
 void machine_config_destroy(struct machine_config *config); /* accepts a half-made one */
 
 #endif

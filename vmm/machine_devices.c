@@ -158,6 +158,11 @@ static int add_seed(struct machine *machine)
 	return put_on_transport(machine, device);
 }
 
+bool machine_devices_has_nic(enum nic_model model)
+{
+	return model == NIC_MODEL_VIRTIO;
+}
+
 static void free_nic(struct machine_device *device)
 {
 	virtio_net_free(device->virtio);

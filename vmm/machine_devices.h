@@ -5,6 +5,7 @@
 #ifndef VMM_MACHINE_DEVICES_H
 #define VMM_MACHINE_DEVICES_H
 
+#include "devices/backend/nic_options.h"
 #include "virtio/blk.h"
 #include "virtio/console.h"
 #include "virtio/mmio.h"
@@ -44,6 +45,9 @@ struct machine_device {
 		struct virtio_mmio mmio;
 	};
 };
+
+/* Whether there is such a card to be had. */
+bool machine_devices_has_nic(enum nic_model model);
 
 /* Opens and makes all devices and puts them on the transport; before the machine runs. 0 or -errno,
  * logged. */

@@ -17,6 +17,7 @@ static const struct {
 	{"identity", cmd_identity, "who a machine is: all of its ids"},
 	{"clone", cmd_clone, "make a machine after another, with ids of its own"},
 	{"template", cmd_template, "the ids in a disk that its clones would share"},
+	{"compare", cmd_compare, "one guest in three ways of virtualization, and what each costs"},
 	{"delete", cmd_delete, "forget a machine, and remove the disks that were made for it"},
 };
 

@@ -13,7 +13,7 @@ struct mode {
 				  */
 	bool classic_acpi;	 /* PM1a, SCI and FACS, a keyboard controller that answers; else
 				    hardware-reduced */
-	bool legacy_devices;	 /* UART, RTC, and a PIT that is described */
+	bool legacy_devices;	 /* UART, RTC, PM timer, and a PIT that is described */
 	bool virtio;		 /* virtio devices, random numbers and pvpanic among them */
 	bool emulated;		 /* NVMe and e1000 may be asked for */
 	const char *console;	 /* unless --console says otherwise */

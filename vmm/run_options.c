@@ -81,14 +81,15 @@ static const struct option options[] = {
 	 .help = "a disk: a raw image or block device; may be given again.\n"
 		 "Without root= in --append the first one is the root"},
 	{.name = "net",
-	 .value = "tap[=NAME]|passt[=PATH]|fd=N|none[,...]",
+	 .value = "tap[=NAME]|passt[=PATH]|fd=N|peer|none[,...]",
 	 .kind = OPTION_LIST,
 	 .programs = net_programs,
 	 .ids = net_ids,
 	 FIELD(nets),
 	 .help = "a network card: on a tap interface [,script=PATH][,vhost=on|off|auto]\n"
 		 "[,queues=N], through passt without root [,forward=HOST:GUEST[/udp]],\n"
-		 "or on a descriptor; each [,mac=MAC][,mtu=N][,iothread=on]"},
+		 "on a descriptor, or with a peer inside minivmm that answers ping;\n"
+		 "each [,mac=MAC][,mtu=N][,iothread=on]"},
 	{.name = "port",
 	 .value = "NAME=unix:PATH|file:PATH",
 	 .kind = OPTION_LIST,

@@ -52,6 +52,11 @@ uint64_t stats_total(const struct exit_stats *stats)
 	return total;
 }
 
+const char *stats_reason(unsigned int number)
+{
+	return number < STATS_REASONS && reasons[number] ? reasons[number] : "other";
+}
+
 struct row {
 	const struct io_region *region;
 	struct region_stats stats;
@@ -107,8 +112,7 @@ void stats_print(const struct exit_stats *stats, const struct bus *ports, const 
 	fprintf(out, "exits to user space: %" PRIu64 "\n", stats_total(stats));
 	for (unsigned int i = 0; i < STATS_REASONS; i++) {
 		if (stats->exits[i])
-			fprintf(out, "  %-24s %10" PRIu64 "\n", reasons[i] ? reasons[i] : "other",
-				stats->exits[i]);
+			fprintf(out, "  %-24s %10" PRIu64 "\n", stats_reason(i), stats->exits[i]);
 	}
 	if (stats->unclaimed)
 		fprintf(out, "  %-24s %10" PRIu64 "\n", "answered by no device", stats->unclaimed);
@@ -138,7 +142,7 @@ void stats_write(const struct exit_stats *stats, const struct bus *ports, const 
 	json_object(json, "reasons");
 	for (unsigned int i = 0; i < STATS_REASONS; i++) {
 		if (stats->exits[i])
-			json_unsigned(json, reasons[i] ? reasons[i] : "other", stats->exits[i]);
+			json_unsigned(json, stats_reason(i), stats->exits[i]);
 	}
 	json_end(json);
 	json_unsigned(json, "unclaimed", stats->unclaimed);

@@ -35,6 +35,9 @@ void stats_add(struct exit_stats *sum, const struct exit_stats *stats);
 
 uint64_t stats_total(const struct exit_stats *stats); /* exits of all reasons */
 
+/* What KVM_EXIT_* number is called: "port"; "other" where it has no name here. */
+const char *stats_reason(unsigned int number);
+
 /* A table for a person: every row that is not zero, the largest first. */
 void stats_print(const struct exit_stats *stats, const struct bus *ports, const struct bus *mmio,
 		 FILE *out);

@@ -258,6 +258,49 @@ static void the_hypervisor_shows_itself_when_asked_to(void **state)
 	}
 }
 
+static void no_leaf_of_a_hidden_hypervisor_is_left(void **state)
+{
+	struct cpuid_config hidden = usual;
+
+	(void)state;
+	hidden.hypervisor_visible = false;
+	take_host(&hosts[0]);
+	supported.entries[supported.nent++] =
+		(struct kvm_cpuid_entry2){.function = 0x40000100, .eax = 1};
+	supported.entries[supported.nent++] =
+		(struct kvm_cpuid_entry2){.function = 0x4000ffff, .eax = 1};
+	make(hidden, 1, 0);
+	for (uint32_t i = 0; i < list.nent; i++)
+		assert_int_not_equal(list.entries[i].function >> 16, 0x4000);
+}
+
+static void intel_tells_its_clocks_where_whole_megahertz_fit(void **state)
+{
+	static const struct {
+		unsigned int khz;
+		bool told;
+	} cases[] = {
+		{0, false},	  {2100000, true}, {2100050, true},  {2100400, false},
+		{2995200, false}, {4294000, true}, {4400000, false},
+	};
+	struct cpuid_config config = usual;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		config.tsc_khz = cases[i].khz;
+		take_host(&hosts[0]);
+		make(config, 1, 0);
+		assert_int_equal(cpuid_find(&list, 0x15, 0) != NULL, cases[i].told);
+		if (cases[i].told)
+			assert_int_equal(leaf(0x15, 0).ecx / 1000 * leaf(0x15, 0).ebx /
+						 leaf(0x15, 0).eax,
+					 (cases[i].khz + 500) / 1000 * 1000);
+		take_host(&hosts[1]); /* AMD's have no such leaf */
+		make(config, 1, 0);
+		assert_null(cpuid_find(&list, 0x15, 0));
+	}
+}
+
 static void timers_and_x2apic_are_as_kvm_has_them(void **state)
 {
 	struct cpuid_config without = usual;
@@ -399,6 +442,8 @@ int main(void)
 		cmocka_unit_test(the_recorded_lists_cover_the_leaves_of_levels),
 		cmocka_unit_test(lists_of_two_cpus_differ_in_ids_only),
 		cmocka_unit_test(the_hypervisor_shows_itself_when_asked_to),
+		cmocka_unit_test(no_leaf_of_a_hidden_hypervisor_is_left),
+		cmocka_unit_test(intel_tells_its_clocks_where_whole_megahertz_fit),
 		cmocka_unit_test(timers_and_x2apic_are_as_kvm_has_them),
 		cmocka_unit_test(nested_virtualization_is_there_only_on_demand),
 		cmocka_unit_test(what_only_the_host_has_is_hidden),

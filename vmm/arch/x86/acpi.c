@@ -248,7 +248,7 @@ static uint16_t fadt_boot_arch(const struct acpi_config *config)
 	return (uint16_t)flags;
 }
 
-/* 5.2.9. The PM timer is in hardware-reduced tables too: kernels calibrate their clocks by it. */
+/* 5.2.9. The PM timer may be in hardware-reduced tables too. */
 static void build_fadt(struct builder *builder, const struct acpi_config *config, uint64_t dsdt,
 		       uint64_t facs)
 {
@@ -268,8 +268,10 @@ static void build_fadt(struct builder *builder, const struct acpi_config *config
 	store_le32(fadt + FADT_FLAGS, fadt_flags(config));
 	store_port(fadt + FADT_RESET_REG, PORT_RESET, 8, GAS_BYTE);
 	fadt[FADT_RESET_VALUE] = ACPI_PM_RESET_VALUE;
-	fadt[FADT_PM_TMR_LEN] = 4;
-	store_port(fadt + FADT_X_PM_TMR_BLK, PORT_PM_TIMER, 32, GAS_DWORD);
+	if (config->pm_timer) {
+		fadt[FADT_PM_TMR_LEN] = 4;
+		store_port(fadt + FADT_X_PM_TMR_BLK, PORT_PM_TIMER, 32, GAS_DWORD);
+	}
 	if (config->classic)
 		fill_fadt_classic(fadt, facs);
 	else

@@ -52,6 +52,7 @@ struct acpi_config {
 			     */
 	bool i8042;	    /* FADT: the controller answers; without it nobody probes */
 	bool rtc;	    /* FADT: there is a CMOS clock, with its century byte */
+	bool pm_timer;	    /* FADT: there is one; kernels calibrate their clocks by it */
 	bool vmgenid;	    /* VM generation id at LAYOUT_VMGENID; hardware-reduced only */
 	bool vmclock;	    /* VMClock page at LAYOUT_VMCLOCK; hardware-reduced only */
 	struct acpi_pci pci;

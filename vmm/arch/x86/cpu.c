@@ -82,7 +82,8 @@ int cpu_model_init(struct cpu_model *model, const struct vm *vm, const struct cp
 	int err;
 
 	model->config = *config;
-	model->config.tsc_deadline = vm_capability(vm, KVM_CAP_TSC_DEADLINE_TIMER) > 0;
+	model->config.tsc_deadline =
+		config->hypervisor_visible && vm_capability(vm, KVM_CAP_TSC_DEADLINE_TIMER) > 0;
 	model->supported.nent = CPUID_MAX_SUPPORTED;
 	if (ioctl(vm->kvm_fd, KVM_GET_SUPPORTED_CPUID, &model->supported) < 0) {
 		err = -errno;

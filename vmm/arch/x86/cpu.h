@@ -20,7 +20,10 @@ struct cpu_model {
 	uint64_t microcode; /* the host's revision, in the form of MSR 0x8b; 0: KVM does not tell */
 };
 
-/* Asks KVM once what it supports. config->tsc_deadline is filled in here. 0 or -errno, logged. */
+/*
+ * Asks KVM once what it supports. config->tsc_deadline is filled in here: a guest that knows of KVM
+ * gets it where there is one, others may have measured the TSC wrongly. 0 or -errno, logged.
+ */
 int cpu_model_init(struct cpu_model *model, const struct vm *vm, const struct cpuid_config *config);
 
 /*

@@ -2,6 +2,7 @@
 #include "vmm/arch/x86/cpuid.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "vmm/util.h"
@@ -9,6 +10,7 @@
 enum {
 	VENDOR_AMD_EBX = 0x68747541,	/* "Auth" */
 	VENDOR_HYGON_EBX = 0x6f677948,	/* "Hygo" */
+	VENDOR_INTEL_EBX = 0x756e6547,	/* "Genu" */
 	FEATURE_1_ECX_MONITOR = 1 << 3, /* a CPU that waits in MWAIT cannot be taken away */
 	FEATURE_1_ECX_VMX = 1 << 5,
 	FEATURE_1_ECX_X2APIC = 1 << 21,
@@ -74,15 +76,20 @@ bool cpuid_is_amd(const struct cpuid_list *list)
 	return basic && (basic->ebx == VENDOR_AMD_EBX || basic->ebx == VENDOR_HYGON_EBX);
 }
 
-static void remove_leaf(struct cpuid_list *list, uint32_t function)
+static void remove_leaves(struct cpuid_list *list, uint32_t first, uint32_t last)
 {
 	uint32_t kept = 0;
 
 	for (uint32_t i = 0; i < list->nent; i++) {
-		if (list->entries[i].function != function)
+		if (list->entries[i].function < first || list->entries[i].function > last)
 			list->entries[kept++] = list->entries[i];
 	}
 	list->nent = kept;
+}
+
+static void remove_leaf(struct cpuid_list *list, uint32_t function)
+{
+	remove_leaves(list, function, function);
 }
 
 static void add_subleaf(struct cpuid_list *list, struct kvm_cpuid_entry2 entry)
@@ -162,25 +169,43 @@ static void hide_leaves(struct cpuid_list *list, const struct cpuid_config *conf
 	const struct kvm_cpuid_entry2 *features = find(list, 7, 0);
 	bool tiles = features && (features->edx & FEATURE_7_EDX_AMX);
 	const struct {
-		uint32_t function;
+		uint32_t first, last;
 		bool when;
 	} hidden[] = {
-		{5, true},    /* MONITOR and MWAIT */
-		{0x12, true}, /* SGX */
-		{0x15, true}, /* the host's crystal says nothing about the guest's TSC */
-		{0x16, true}, /* nor do the host's frequencies */
-		{0x1d, !tiles},
-		{0x1e, !tiles},
-		{0x40000000, !config->hypervisor_visible},
-		{0x40000001, !config->hypervisor_visible},
-		{0x8000000a, !config->nested}, /* SVM */
-		{0x8000001f, true},	       /* memory encryption is the host's business */
+		{5, 5, true},	    /* MONITOR and MWAIT */
+		{0x12, 0x12, true}, /* SGX */
+		{0x15, 0x15, true}, /* the host's crystal says nothing about the guest's TSC */
+		{0x16, 0x16, true}, /* nor do the host's frequencies */
+		{0x1d, 0x1e, !tiles},
+		{0x40000000, 0x4000ffff, !config->hypervisor_visible},
+		{0x8000000a, 0x8000000a, !config->nested}, /* SVM */
+		{0x8000001f, 0x8000001f, true}, /* memory encryption is the host's business */
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(hidden); i++) {
 		if (hidden[i].when)
-			remove_leaf(list, hidden[i].function);
+			remove_leaves(list, hidden[i].first, hidden[i].last);
 	}
+}
+
+/*
+ * Where Intel's CPUs tell their clocks, so that nobody has to measure. The crystal is also what the
+ * local APIC's timer counts, and KVM's counts nanoseconds: 1 GHz. Linux multiplies crystal and
+ * numerator in kHz and 32 bits, which leaves whole MHz for the TSC: one that they do not fit is
+ * better measured.
+ */
+static void tell_clocks(struct cpuid_list *list, const struct cpuid_config *config)
+{
+	enum { CRYSTAL_HZ = 1000000000, MAX_MHZ = 4294, MAX_PPM = 50 };
+	const struct kvm_cpuid_entry2 *basic = find(list, 0, 0);
+	unsigned int mhz = (config->tsc_khz + 500) / 1000;
+	long long off_by = (long long)mhz * 1000 - config->tsc_khz;
+
+	if (config->tsc_khz == 0 || !basic || basic->ebx != VENDOR_INTEL_EBX || basic->eax < 0x15 ||
+	    mhz > MAX_MHZ || llabs(off_by) * 1000000 > (long long)config->tsc_khz * MAX_PPM)
+		return;
+	add_subleaf(list, (struct kvm_cpuid_entry2){
+				  .function = 0x15, .eax = 1000, .ebx = mhz, .ecx = CRYSTAL_HZ});
 }
 
 /*
@@ -306,6 +331,7 @@ void cpuid_make(const struct cpuid_list *supported, const struct cpuid_config *c
 	memcpy(list, supported, sizeof(*list));
 	edit_features(list, config, &topology);
 	hide_leaves(list, config);
+	tell_clocks(list, config);
 	count_processors(list, &topology);
 	describe_levels(list, &topology);
 	if (topology.amd)

@@ -28,6 +28,7 @@ struct cpuid_config {
 	unsigned int cpus;	 /* 1 to 255 */
 	bool hypervisor_visible; /* the HYPERVISOR bit and the leaves from 0x40000000 on */
 	bool tsc_deadline;	 /* KVM_CAP_TSC_DEADLINE_TIMER */
+	unsigned int tsc_khz;	 /* for leaf 0x15, on Intel only; 0: the guest measures */
 	bool nested;		 /* leave VMX or SVM in, where the host has it */
 };
 

@@ -79,6 +79,7 @@ static int write_acpi(struct machine *machine)
 		.legacy_pic = mode->classic_acpi,
 		.i8042 = mode->classic_acpi,
 		.rtc = mode->legacy_devices,
+		.pm_timer = mode->legacy_devices,
 		.vmgenid = mode->virtio,
 		.vmclock = mode->virtio,
 		.devices = all,

@@ -55,6 +55,7 @@ enum {
 	PORT_I8042 = 0x60, /* data; command at 0x64 */
 	PORT_RTC = 0x70,
 	PORT_DEBUG_EXIT = 0xf4,
+	PORT_MARK = 0xf8, /* only in a machine that is watched */
 	PORT_COM1 = 0x3f8,
 	PORT_PVPANIC = 0x505,
 	/* ACPI */

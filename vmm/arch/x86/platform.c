@@ -7,15 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "vmm/arch.h"
 #include "vmm/arch/x86/boot.h"
 #include "vmm/arch/x86/boot_cpu.h"
+#include "vmm/arch/x86/host.h"
 #include "vmm/arch/x86/layout.h"
 #include "vmm/log.h"
 #include "vmm/machine.h"
 #include "vmm/util.h"
+#include "vmm/workload.h"
 
 enum { PIC_PINS = 8, IOAPIC_PINS = 24 };
 
@@ -85,9 +86,12 @@ int arch_vcpu_init(struct machine *machine, struct vcpu *vcpu)
 
 static int init_cpu_model(struct machine *machine)
 {
+	bool visible = machine->config->mode->hypervisor_visible;
+	int khz = visible ? 0 : ioctl(machine->vm.fd, KVM_GET_TSC_KHZ, 0);
 	struct cpuid_config config = {
 		.cpus = machine->options->cpus,
-		.hypervisor_visible = machine->config->mode->hypervisor_visible,
+		.hypervisor_visible = visible,
+		.tsc_khz = khz > 0 ? (unsigned int)khz : 0,
 	};
 
 	return cpu_model_init(&machine->platform->cpu_model, &machine->vm, &config);
@@ -173,7 +177,7 @@ static int attach_acpi(struct machine *machine)
 		.sleep_control = classic ? 0 : PORT_SLEEP_CONTROL,
 		.sleep_status = classic ? 0 : PORT_SLEEP_STATUS,
 		.reset = PORT_RESET,
-		.timer = PORT_PM_TIMER,
+		.timer = machine->config->mode->legacy_devices ? PORT_PM_TIMER : 0,
 	};
 	struct platform *platform = machine->platform;
 	int err = acpi_pm_attach(&platform->acpi_pm, &machine->vm.ports, &pm_ports);
@@ -199,6 +203,8 @@ static int attach_devices(struct machine *machine)
 		err = i8042_attach(&platform->i8042, ports, PORT_I8042);
 	if (!err)
 		err = debug_exit_attach(&platform->debug_exit, ports, PORT_DEBUG_EXIT);
+	if (!err && machine->config->watch)
+		err = mark_port_attach(&platform->mark_port, ports, PORT_MARK);
 	if (!err && mode->legacy_devices)
 		err = serial_attach(&platform->serial, ports, PORT_COM1);
 	if (!err && mode->legacy_devices)
@@ -247,6 +253,7 @@ int arch_platform_init(struct machine *machine)
 	i8042_init(&platform->i8042, vm_irq_line(vm, GSI_KEYBOARD), events, classic);
 	pvpanic_init(&platform->pvpanic, events);
 	debug_exit_init(&platform->debug_exit, events);
+	mark_port_init(&platform->mark_port, events);
 	acpi_pm_init(&platform->acpi_pm, vm_irq_line(vm, GSI_POWER_BUTTON), events);
 	acpi_pm1_init(&platform->acpi_pm1, vm_irq_line(vm, GSI_SCI), events);
 	init_generation(machine);
@@ -305,17 +312,9 @@ void arch_clock_argument(const struct machine *machine, char *text, size_t size)
 		snprintf(text, size, "tsc_early_khz=%d", khz);
 }
 
-/*
- * KVM's backend may be a program that interprets the guest's kernel (module kvm_pvm): bare-metal
- * programs run, Linux dies of the first instruction that it does not know.
- */
-static void warn_of_software_kvm(const struct boot_entry *entry)
+void arch_mark_argument(char *text, size_t size)
 {
-	if (entry->protocol == BOOT_LINUX64 && access("/sys/module/kvm_pvm", F_OK) == 0 &&
-	    access("/sys/module/kvm_intel", F_OK) != 0 && access("/sys/module/kvm_amd", F_OK) != 0)
-		log_warning("/dev/kvm here is software (module kvm_pvm), on which a stock Linux "
-			    "kernel cannot "
-			    "run; real KVM is to be had with: scripts/nested -- minivmm run ...");
+	snprintf(text, size, WORKLOAD_PORT_VARIABLE "=0x%x", PORT_MARK);
 }
 
 static enum boot_protocol protocol_named(const char *name)
@@ -358,7 +357,7 @@ int arch_load(struct machine *machine)
 	int err = boot_load(&request, &entry);
 
 	if (!err)
-		warn_of_software_kvm(&entry);
+		host_warn_of_software_kvm(&entry);
 	if (!err)
 		err = firmware_write(machine);
 	if (!err)

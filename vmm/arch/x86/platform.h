@@ -6,6 +6,7 @@
 #include "devices/acpi_pm1.h"
 #include "devices/debug_exit.h"
 #include "devices/i8042.h"
+#include "devices/mark_port.h"
 #include "devices/pvpanic.h"
 #include "devices/rtc.h"
 #include "devices/serial.h"
@@ -22,6 +23,7 @@ struct platform {
 	struct i8042 i8042;
 	struct pvpanic pvpanic;
 	struct debug_exit debug_exit;
+	struct mark_port mark_port;
 	struct acpi_pm acpi_pm;
 	struct acpi_pm1 acpi_pm1;	 /* classic ACPI only */
 	struct vm_generation generation; /* with virtio only: else it would betray the machine */
