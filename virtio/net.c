@@ -11,14 +11,10 @@
 #include "devices/backend/nic.h"
 #include "devices/backend/nic_options.h"
 #include "virtio/net_control.h"
+#include "virtio/net_features.h"
 #include "virtio/net_queue.h"
 #include "virtio/vhost_net.h"
 #include "vmm/util.h"
-
-/* UDP segmentation, virtio 1.2; headers may be older. */
-enum { NET_F_GUEST_USO4 = 54, NET_F_GUEST_USO6 = 55, NET_F_HOST_USO = 56 };
-
-#define BIT(feature) (UINT64_C(1) << (feature))
 
 struct net_pair {
 	struct net_rx rx;
@@ -43,97 +39,16 @@ static struct virtio_net *net_of(struct virtio_device *dev)
 	return container_of(dev, struct virtio_net, dev);
 }
 
-/*
- * What the host's offloads are called from both sides: guest, in frames to the driver; host, in
- * frames from it.
- */
-static const struct {
-	uint32_t offload;
-	uint64_t guest, host;
-} offload_features[] = {
-	{NIC_OFFLOAD_CSUM, BIT(VIRTIO_NET_F_GUEST_CSUM), BIT(VIRTIO_NET_F_CSUM)},
-	{NIC_OFFLOAD_TSO4, BIT(VIRTIO_NET_F_GUEST_TSO4), BIT(VIRTIO_NET_F_HOST_TSO4)},
-	{NIC_OFFLOAD_TSO6, BIT(VIRTIO_NET_F_GUEST_TSO6), BIT(VIRTIO_NET_F_HOST_TSO6)},
-	{NIC_OFFLOAD_TSO_ECN, BIT(VIRTIO_NET_F_GUEST_ECN), BIT(VIRTIO_NET_F_HOST_ECN)},
-	{NIC_OFFLOAD_USO, BIT(NET_F_GUEST_USO4) | BIT(NET_F_GUEST_USO6), BIT(NET_F_HOST_USO)},
-};
-
-static uint64_t all_guest_offloads(void)
-{
-	uint64_t features = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(offload_features); i++)
-		features |= offload_features[i].guest;
-	return features;
-}
-
-static uint64_t offered_features(const struct nic *nic)
-{
-	uint64_t features = BIT(VIRTIO_NET_F_MAC) | BIT(VIRTIO_NET_F_STATUS) |
-			    BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_NET_F_CTRL_VQ) |
-			    BIT(VIRTIO_NET_F_CTRL_RX) | BIT(VIRTIO_NET_F_CTRL_MAC_ADDR);
-
-	for (size_t i = 0; i < ARRAY_SIZE(offload_features); i++) {
-		if (nic->offloads & offload_features[i].offload)
-			features |= offload_features[i].guest | offload_features[i].host;
-	}
-	if (nic->offloads)
-		features |= BIT(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS);
-	if (nic->queues > 1)
-		features |= BIT(VIRTIO_NET_F_MQ);
-	if (nic->mtu)
-		features |= BIT(VIRTIO_NET_F_MTU);
-	return features;
-}
-
-/* Which feature needs one of which others, 5.1.3.1. */
-static const struct {
-	unsigned int feature;
-	uint64_t one_of;
-} requirements[] = {
-	{VIRTIO_NET_F_GUEST_TSO4, BIT(VIRTIO_NET_F_GUEST_CSUM)},
-	{VIRTIO_NET_F_GUEST_TSO6, BIT(VIRTIO_NET_F_GUEST_CSUM)},
-	{VIRTIO_NET_F_GUEST_ECN, BIT(VIRTIO_NET_F_GUEST_TSO4) | BIT(VIRTIO_NET_F_GUEST_TSO6)},
-	{NET_F_GUEST_USO4, BIT(VIRTIO_NET_F_GUEST_CSUM)},
-	{NET_F_GUEST_USO6, BIT(VIRTIO_NET_F_GUEST_CSUM)},
-	{VIRTIO_NET_F_HOST_TSO4, BIT(VIRTIO_NET_F_CSUM)},
-	{VIRTIO_NET_F_HOST_TSO6, BIT(VIRTIO_NET_F_CSUM)},
-	{VIRTIO_NET_F_HOST_ECN, BIT(VIRTIO_NET_F_HOST_TSO4) | BIT(VIRTIO_NET_F_HOST_TSO6)},
-	{NET_F_HOST_USO, BIT(VIRTIO_NET_F_CSUM)},
-	{VIRTIO_NET_F_CTRL_RX, BIT(VIRTIO_NET_F_CTRL_VQ)},
-	{VIRTIO_NET_F_CTRL_MAC_ADDR, BIT(VIRTIO_NET_F_CTRL_VQ)},
-	{VIRTIO_NET_F_MQ, BIT(VIRTIO_NET_F_CTRL_VQ)},
-};
-
-static bool net_features_ok(const struct virtio_device *dev, uint64_t features)
+static bool features_ok(const struct virtio_device *dev, uint64_t features)
 {
 	(void)dev;
-	for (size_t i = 0; i < ARRAY_SIZE(requirements); i++) {
-		if ((features & BIT(requirements[i].feature)) &&
-		    !(features & requirements[i].one_of))
-			return false;
-	}
-	return true;
-}
-
-/* The nic's names for the guest's features. USO is both or none: the host has one switch. */
-static int apply_guest_offloads(struct virtio_net *net, uint64_t features)
-{
-	uint32_t offloads = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(offload_features); i++) {
-		if ((features & offload_features[i].guest) == offload_features[i].guest)
-			offloads |= offload_features[i].offload;
-	}
-	return nic_set_offloads(net->nic, offloads);
+	return net_features_ok(features);
 }
 
 /* Bytes of the largest frame that may be expected of the host. */
 static size_t largest_frame(const struct virtio_net *net)
 {
-	const uint64_t segmented = all_guest_offloads() & ~BIT(VIRTIO_NET_F_GUEST_CSUM);
-
-	if (net->dev.negotiated & segmented)
+	if (net_offloads_of(net->dev.negotiated) & ~(uint32_t)NIC_OFFLOAD_CSUM)
 		return NIC_FRAME_MAX;
 	return (size_t)(net->nic->mtu ? net->nic->mtu : NIC_MTU_STANDARD) + NIC_FRAME_MIN + 4;
 }
@@ -171,7 +86,7 @@ static void net_stop(struct virtio_device *dev)
 static int net_start(struct virtio_device *dev)
 {
 	struct virtio_net *net = net_of(dev);
-	int err = apply_guest_offloads(net, dev->negotiated);
+	int err = nic_set_offloads(net->nic, net_offloads_of(dev->negotiated));
 
 	if (!err)
 		err = nic_set_queues(net->nic, net->active);
@@ -219,7 +134,7 @@ static const struct virtio_device_ops net_ops = {
 	.stop = net_stop,
 	.kick = net_kick,
 	.reset = net_reset,
-	.features_ok = net_features_ok,
+	.features_ok = features_ok,
 };
 
 /* What comes of the control queue, while the device runs. */
@@ -249,9 +164,9 @@ static bool net_set_guest_offloads(struct net_control *control, uint64_t offload
 	struct virtio_net *net = container_of(control, struct virtio_net, control);
 
 	/* No more than was negotiated, 5.1.6.5.6.1. */
-	if (offloads & ~(net->dev.negotiated & all_guest_offloads()))
+	if (offloads & ~(net->dev.negotiated & net_guest_offloads()))
 		return false;
-	return apply_guest_offloads(net, offloads) == 0;
+	return nic_set_offloads(net->nic, net_offloads_of(offloads)) == 0;
 }
 
 static bool net_set_mac(struct net_control *control, const uint8_t mac[6])
@@ -345,7 +260,7 @@ int virtio_net_create_on(struct nic *nic, const char *name, const uint8_t mac[6]
 	net->dev.name = name;
 	net->dev.id = VIRTIO_ID_NET;
 	net->dev.ops = &net_ops;
-	net->dev.features = offered_features(nic);
+	net->dev.features = net_offered_features(nic);
 	net->dev.nqueues = 2 * net->npairs + 1;
 	net->dev.queue_size = NET_QUEUE_SIZE;
 	fill_config(net);

@@ -3,19 +3,17 @@
  * with the kernel's virtio-net header in front of each.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include "devices/backend/child.h"
 #include "devices/backend/nic.h"
 #include "devices/backend/nic_options.h"
 #include "devices/backend/nic_port.h"
+#include "devices/backend/tap_interface.h"
 #include "vmm/log.h"
 #include "vmm/util.h"
 
@@ -192,49 +190,6 @@ static struct tap *tap_new(unsigned int queues)
 	return tap;
 }
 
-/* Asks for what the options want of the interface's flags, if they are not so already. */
-static int configure_interface(int control_fd, struct tap *tap, unsigned int mtu)
-{
-	struct ifreq request = {0};
-
-	memcpy(request.ifr_name, tap->name, IFNAMSIZ);
-	if (ioctl(control_fd, SIOCGIFMTU, &request) < 0)
-		return -errno;
-	if (mtu && (unsigned int)request.ifr_mtu < mtu) {
-		request.ifr_mtu = (int)mtu;
-		if (ioctl(control_fd, SIOCSIFMTU, &request) < 0)
-			log_warning(
-				"net: tap '%s' does not take frames of mtu=%u: as root, ip link "
-				"set %s mtu %u",
-				tap->name, mtu, tap->name, mtu);
-	}
-	if (!mtu && request.ifr_mtu != NIC_MTU_STANDARD && request.ifr_mtu >= NIC_MTU_MIN &&
-	    request.ifr_mtu <= NIC_MTU_MAX)
-		mtu = (unsigned int)request.ifr_mtu;
-	tap->nic.mtu = (uint16_t)mtu;
-	if (ioctl(control_fd, SIOCGIFFLAGS, &request) < 0)
-		return -errno;
-	if (request.ifr_flags & IFF_UP)
-		return 0;
-	request.ifr_flags |= IFF_UP;
-	if (ioctl(control_fd, SIOCSIFFLAGS, &request) < 0)
-		log_warning("net: tap '%s' is down, nothing passes until: ip link set %s up",
-			    tap->name, tap->name);
-	return 0;
-}
-
-static int configure(struct tap *tap, unsigned int mtu)
-{
-	int control_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int err;
-
-	if (control_fd < 0)
-		return -errno;
-	err = configure_interface(control_fd, tap, mtu);
-	close(control_fd);
-	return err;
-}
-
 /* What the kernel can do, by trying; then nothing, until a driver has said what it takes. */
 static int probe_offloads(struct tap *tap)
 {
@@ -242,96 +197,29 @@ static int probe_offloads(struct tap *tap)
 		NIC_OFFLOAD_CSUM | NIC_OFFLOAD_TSO4 | NIC_OFFLOAD_TSO6 | NIC_OFFLOAD_TSO_ECN;
 	int fd = tap->ports[0].source.fd;
 	int size = NIC_HEADER_SIZE;
-
-	if (ioctl(fd, TUNSETVNETHDRSZ, &size) < 0)
-		return -errno;
-	if (ioctl(fd, TUNSETOFFLOAD, tun_offloads(tcp | NIC_OFFLOAD_USO)) == 0)
-		tap->nic.offloads = tcp | NIC_OFFLOAD_USO;
-	else if (ioctl(fd, TUNSETOFFLOAD, tun_offloads(tcp)) == 0)
-		tap->nic.offloads = tcp;
-	if (ioctl(fd, TUNSETOFFLOAD, 0) < 0)
-		return -errno;
-	return 0;
-}
-
-/* Why the interface could not be had, and what to do about it. */
-static void complain(int err, const char *name, unsigned int queues)
-{
-	if (err == -EPERM && !*name)
-		log_error(0, "net: making a tap interface needs root: as root, scripts/tap-up NAME "
-			     "USER, then --net tap=NAME");
-	else if (err == -EPERM && if_nametoindex(name) == 0)
-		log_error(0,
-			  "net: tap '%s' does not exist and making it needs root: as root, "
-			  "scripts/tap-up %s USER, or ip tuntap add %s mode tap user USER",
-			  name, name, name);
-	else if (err == -EPERM)
-		log_error(0,
-			  "net: tap '%s' is not yours: as root, ip tuntap add %s mode tap user "
-			  "USER makes one that is",
-			  name, name);
-	else if (err == -EBUSY)
-		log_error(0, "net: tap '%s' is in use by another program", name);
-	else if (err == -EINVAL && queues > 1)
-		log_error(0,
-			  "net: '%s' is not a tap interface for several queues (ip tuntap add %s "
-			  "mode tap multi_queue)",
-			  name, name);
-	else if (err == -EINVAL)
-		log_error(0, "net: '%s' is not a tap interface", name);
-	else
-		log_error(err, "net: tap '%s'", name);
-}
-
-static int open_queue(char name[static IFNAMSIZ], bool multi_queue)
-{
-	struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
-	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	int err;
 
-	if (fd < 0) {
-		err = -errno;
-		log_error(err, "net: cannot open /dev/net/tun%s",
-			  err == -ENOENT || err == -ENODEV ? " (modprobe tun)" : "");
-		return -ENODEV;
-	}
-	memcpy(request.ifr_name, name, IFNAMSIZ);
-	request.ifr_flags |= (short)(multi_queue ? IFF_MULTI_QUEUE : 0);
-	if (ioctl(fd, TUNSETIFF, &request) == 0) {
-		memcpy(name, request.ifr_name, IFNAMSIZ);
-		return fd;
+	if (ioctl(fd, TUNSETVNETHDRSZ, &size) == 0) {
+		if (ioctl(fd, TUNSETOFFLOAD, tun_offloads(tcp | NIC_OFFLOAD_USO)) == 0)
+			tap->nic.offloads = tcp | NIC_OFFLOAD_USO;
+		else if (ioctl(fd, TUNSETOFFLOAD, tun_offloads(tcp)) == 0)
+			tap->nic.offloads = tcp;
+		if (ioctl(fd, TUNSETOFFLOAD, 0) == 0)
+			return 0;
 	}
 	err = -errno;
-	close(fd);
+	log_error(err, "net: tap '%s' cannot be told of headers and offloads", tap->name);
 	return err;
 }
 
-/* An interface made for several queues takes no one who does not say so, and the reverse. */
-static int open_queue_of(char name[static IFNAMSIZ], unsigned int queues)
+static int configure(struct tap *tap, unsigned int mtu)
 {
-	int fd = open_queue(name, queues > 1);
+	int told = tap_interface_configure(tap->name, mtu);
 
-	if (fd == -EINVAL && queues == 1)
-		fd = open_queue(name, true);
-	if (fd < 0 && fd != -ENODEV)
-		complain(fd, name, queues);
-	return fd;
-}
-
-static int run_script(struct tap *tap, const char *script)
-{
-	char path[PATH_MAX], line[CHILD_LINE_SIZE];
-	char *argv[] = {path, tap->name, NULL};
-	int status;
-
-	strcpy(path, script);
-	status = child_run(argv, -1, -1, line);
-	if (status < 0)
-		log_error(status, "net: script '%s'", script);
-	else if (status > 0)
-		log_error(0, "net: script '%s' for '%s' ended with %d%s%s", script, tap->name,
-			  status, *line ? ": " : "", line);
-	return status > 0 ? -ECANCELED : status;
+	if (told < 0)
+		return told;
+	tap->nic.mtu = (uint16_t)told;
+	return 0;
 }
 
 static int open_all(struct tap *tap, const struct nic_options *options, struct loop *loop)
@@ -340,7 +228,7 @@ static int open_all(struct tap *tap, const struct nic_options *options, struct l
 
 	memcpy(tap->name, options->interface, IFNAMSIZ);
 	for (unsigned int i = 0; i < options->queues; i++) {
-		int fd = open_queue_of(tap->name, options->queues);
+		int fd = tap_interface_open(tap->name, options->queues);
 
 		if (fd < 0)
 			return fd;
@@ -349,20 +237,12 @@ static int open_all(struct tap *tap, const struct nic_options *options, struct l
 	}
 	tap->has_header = true;
 	err = probe_offloads(tap);
-	if (err) {
-		log_error(err, "net: tap '%s' has no virtio-net header", tap->name);
-		return err;
-	}
-	if (options->script[0]) {
-		err = run_script(tap, options->script);
-		if (err)
-			return err;
-	}
-	err = configure(tap, options->mtu);
+	if (!err && options->script[0])
+		err = tap_interface_run_script(tap->name, options->script);
+	if (!err)
+		err = configure(tap, options->mtu);
 	if (!err)
 		err = tap_set_queues(&tap->nic, 1);
-	if (err)
-		log_error(err, "net: tap '%s'", tap->name);
 	return err;
 }
 
@@ -408,7 +288,6 @@ int nic_open_tap_fd(int fd, struct loop *loop, struct nic **nic)
 	if (!err)
 		err = configure(tap, 0);
 	if (err) {
-		log_error(err, "net: fd=%d, tap '%s'", fd, tap->name);
 		tap->ports[0] = (struct nic_port){0}; /* the descriptor stays the caller's */
 		tap_close(&tap->nic);
 		return err;
