@@ -54,6 +54,18 @@ static uint32_t derive_cid(const struct uuid *uuid)
 	return 3 + load_le32(digest) % (INT32_MAX - 3);
 }
 
+static struct uuid derive_uuid(const struct uuid *uuid, const char *label, unsigned int index)
+{
+	uint8_t digest[SHA256_SIZE];
+	struct uuid derived;
+
+	derive(uuid, label, index, digest);
+	memcpy(derived.bytes, digest, UUID_SIZE);
+	derived.bytes[6] = (derived.bytes[6] & 0x0f) | 0x80; /* version 8 */
+	derived.bytes[8] = (derived.bytes[8] & 0x3f) | 0x80; /* the RFC's variant */
+	return derived;
+}
+
 static void derive_all(struct identity *identity)
 {
 	const struct uuid *uuid = &identity->uuid;
@@ -280,6 +292,16 @@ int identity_pin_disk_serial(struct identity *identity, unsigned int disk, const
 int identity_pin_system_serial(struct identity *identity, const char *what, const char *text)
 {
 	return take_serial(identity->system_serial, IDENTITY_SERIAL_SIZE, ' ', what, text);
+}
+
+struct uuid identity_subsystem_uuid(const struct identity *identity, unsigned int disk)
+{
+	return derive_uuid(&identity->uuid, "minivmm-nvme-subsystem", disk);
+}
+
+struct uuid identity_namespace_uuid(const struct identity *identity, unsigned int disk)
+{
+	return derive_uuid(&identity->uuid, "minivmm-nvme-namespace", disk);
 }
 
 void identity_format_mac(const uint8_t mac[IDENTITY_MAC_SIZE], char text[IDENTITY_MAC_TEXT_SIZE])

@@ -66,6 +66,13 @@ int identity_pin_disk_serial(struct identity *identity, unsigned int disk, const
 			     const char *text);
 int identity_pin_system_serial(struct identity *identity, const char *what, const char *text);
 
+/*
+ * What an NVMe disk has besides its serial number: the UUID of its subsystem, which is in its
+ * qualified name, and that of its one namespace. Derived, version 8 (RFC 9562, 5.8).
+ */
+struct uuid identity_subsystem_uuid(const struct identity *identity, unsigned int disk);
+struct uuid identity_namespace_uuid(const struct identity *identity, unsigned int disk);
+
 void identity_format_mac(const uint8_t mac[IDENTITY_MAC_SIZE], char text[IDENTITY_MAC_TEXT_SIZE]);
 
 /* Labels of letters, digits and inner hyphens, with dots between, at most 63 characters in all. */

@@ -293,6 +293,25 @@ static void serials_and_cid_can_be_pinned(void **state)
 	assert_string_equal(pinned.machine_id, derived.machine_id);
 }
 
+static void every_disk_has_uuids_of_its_own(void **state)
+{
+	struct identity identity = make_example(), again = make_example();
+	struct uuid uuids[4];
+
+	(void)state;
+	for (unsigned int disk = 0; disk < 2; disk++) {
+		uuids[2 * disk] = identity_subsystem_uuid(&identity, disk);
+		uuids[2 * disk + 1] = identity_namespace_uuid(&identity, disk);
+	}
+	for (unsigned int i = 0; i < 4; i++) {
+		assert_int_equal(uuid_version(&uuids[i]), 8);
+		for (unsigned int j = 0; j < i; j++)
+			assert_false(uuid_equal(&uuids[i], &uuids[j]));
+	}
+	uuids[0] = identity_namespace_uuid(&again, 1);
+	assert_true(uuid_equal(&uuids[0], &uuids[3]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -307,6 +326,7 @@ int main(void)
 		cmocka_unit_test(bad_options_are_refused_in_one_line_that_names_them),
 		cmocka_unit_test(bad_pins_are_refused_and_nothing_changed),
 		cmocka_unit_test(the_longest_names_fit),
+		cmocka_unit_test(every_disk_has_uuids_of_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
