@@ -18,7 +18,8 @@ OPTIMIZE = $(if $(SAN),-O1 -g -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-san
 	-fno-asynchronous-unwind-tables)
 SPEED := -Os
 hot := vmm/memory vmm/bus vmm/vcpu vmm/loop virtio/iov virtio/virtqueue virtio/virtio virtio/blk_queue virtio/net_rx \
-	virtio/net_tx devices/backend/uring devices/backend/raw_queue devices/backend/disk
+	virtio/net_tx devices/backend/uring devices/backend/raw_queue devices/backend/disk \
+	devices/nvme_queue devices/nvme_prp devices/nvme_io
 override CFLAGS += -std=gnu11 $(OPTIMIZE) $(WARNINGS) -pthread -ffunction-sections -fdata-sections -MMD -MP
 override CPPFLAGS += -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DMINIVMM_VERSION='"$(VERSION)"'
 override LDFLAGS += -pthread -Wl,--gc-sections $(if $(SAN),-fsanitize=$(SAN))
