@@ -238,3 +238,8 @@ bool nvme_was_driven(const struct nvme *nvme)
 {
 	return atomic_load_explicit(&nvme->was_driven, memory_order_relaxed);
 }
+
+bool nvme_was_written(const struct nvme *nvme)
+{
+	return atomic_load_explicit(&nvme->disk->written, memory_order_relaxed);
+}

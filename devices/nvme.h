@@ -45,7 +45,8 @@ void nvme_free(struct nvme *nvme);
 /* Looks whether the image has another size now, and tells the driver. Any thread. */
 void nvme_refresh(struct nvme *nvme);
 
-/* Has a driver ever enabled it? Any thread. */
+/* Has a driver ever enabled it, and written to it? Any thread. */
 bool nvme_was_driven(const struct nvme *nvme);
+bool nvme_was_written(const struct nvme *nvme);
 
 #endif

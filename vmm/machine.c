@@ -13,6 +13,7 @@
 #include "vmm/arch.h"
 #include "vmm/log.h"
 #include "vmm/machine_boot.h"
+#include "vmm/machine_disks.h"
 #include "vmm/machine_levers.h"
 #include "vmm/signals.h"
 #include "vmm/util.h"
@@ -374,7 +375,7 @@ static int note_adoption(struct machine *machine)
 	int err;
 
 	if (!levers->once || !(levers->set & (LEVER_CREDENTIALS | LEVER_INITRD)) ||
-	    !ended_well(machine) || !machine_devices_wrote(machine))
+	    !ended_well(machine) || !machine_disks_wrote(machine))
 		return 0;
 	log_verbose("the guest has its ids: files with them are its own from now on");
 	err = machine_levers_adopted(levers);
@@ -425,6 +426,6 @@ struct outcome machine_run(struct machine *machine)
 	if (machine->has_terminal && terminal_written(&machine->terminal) == 0)
 		log_notice("the guest wrote nothing to its console: --console both shows whichever "
 			   "it uses");
-	machine_devices_tell_unused(machine);
+	machine_disks_tell_unused(machine);
 	return machine->outcome;
 }

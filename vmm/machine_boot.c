@@ -11,6 +11,7 @@
 #include "vmm/identity_initrd.h"
 #include "vmm/log.h"
 #include "vmm/machine.h"
+#include "vmm/machine_disks.h"
 #include "vmm/machine_levers.h"
 
 /* Has the command line an argument that begins with this word? */
@@ -37,7 +38,7 @@ int machine_boot_make_cmdline(struct machine *machine)
 	if (options->no_auto_append || has_argument(given, "console="))
 		console = NULL;
 	if (!options->no_auto_append && !has_argument(given, "root="))
-		machine_devices_root_argument(machine, root, sizeof(root));
+		machine_disks_root_argument(machine, root, sizeof(root));
 	if (options->tsc_hint)
 		arch_clock_argument(machine, clock, sizeof(clock));
 	if (machine->config->watch)

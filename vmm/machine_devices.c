@@ -7,23 +7,34 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "devices/backend/disk_memory.h"
 #include "virtio/net.h"
 #include "vmm/arch.h"
 #include "vmm/log.h"
 #include "vmm/machine.h"
-#include "vmm/machine_levers.h"
+#include "vmm/machine_disks.h"
 #include "vmm/util.h"
 
+/* Are virtio devices on the PCI bus? */
 static bool uses_pci(const struct machine *machine)
 {
 	return strcmp(machine->options->transport, "pci") == 0;
 }
 
-/* A device without anything behind it yet; NULL: no memory, or more than there are places for,
- * logged. */
-static struct machine_device *add_device(struct machine *machine, const char *name,
-					 unsigned int number)
+/* Emulated devices are there in any case. */
+static bool needs_pci(const struct machine *machine)
+{
+	const struct machine_config *config = machine->config;
+	bool emulated = false;
+
+	for (unsigned int i = 0; i < config->ndisks; i++)
+		emulated |= config->disks[i].model == DISK_MODEL_NVME;
+	for (unsigned int i = 0; i < config->nnics; i++)
+		emulated |= config->nics[i].model == NIC_MODEL_E1000;
+	return emulated || uses_pci(machine);
+}
+
+struct machine_device *machine_device_add(struct machine *machine, const char *name,
+					  unsigned int number)
 {
 	struct machine_device *device;
 
@@ -43,7 +54,7 @@ static struct machine_device *add_device(struct machine *machine, const char *na
 }
 
 /* Served by a thread of its own from start_loop() on; the device does not know. */
-static int own_loop(struct machine_device *device)
+int machine_device_own_loop(struct machine_device *device)
 {
 	int err = loop_init(&device->own);
 
@@ -80,7 +91,7 @@ static int put_on_mmio(struct machine *machine, struct machine_device *device)
 	return err;
 }
 
-static int put_on_transport(struct machine *machine, struct machine_device *device)
+int machine_device_connect(struct machine *machine, struct machine_device *device)
 {
 	int err;
 
@@ -99,63 +110,12 @@ static int put_on_transport(struct machine *machine, struct machine_device *devi
 	return err ? err : start_loop(device);
 }
 
-static void free_disk(struct machine_device *device)
+int machine_device_connected(struct machine_device *device, int err)
 {
-	virtio_blk_free(device->blk);
-}
-
-static void refresh_disk(struct machine_device *device)
-{
-	virtio_blk_refresh(device->blk);
-}
-
-static bool disk_was_written(const struct machine_device *device)
-{
-	return virtio_blk_was_written(device->blk);
-}
-
-static int add_disk(struct machine *machine, unsigned int number)
-{
-	static const struct machine_device_kind kind = {
-		.free = free_disk, .refresh = refresh_disk, .was_written = disk_was_written};
-	const struct disk_options *options = &machine->config->disks[number];
-	struct machine_device *device = add_device(machine, "disk", number);
-	int err = device ? 0 : -ENOSPC;
-
-	if (!err && options->iothread)
-		err = own_loop(device);
-	if (!err)
-		err = virtio_blk_open(options, device->name,
-				      machine->identity->disk_serials[number], device->loop,
-				      &machine->vm.mem, &device->blk);
-	if (err)
-		return err;
-	device->kind = &kind;
-	device->path = options->path;
-	device->virtio = virtio_blk_device(device->blk);
-	return put_on_transport(machine, device);
-}
-
-/* cloud-init's disk, behind all others: they keep their names in the guest. */
-static int add_seed(struct machine *machine)
-{
-	static const struct machine_device_kind kind = {.free = free_disk};
-	const struct machine_levers *levers = machine->config->levers;
-	struct machine_device *device = add_device(machine, "seed", 0);
-	struct disk *disk;
-	int err = device ? 0 : -ENOSPC;
-
-	if (!err)
-		err = disk_memory_open(device->name, levers->seed, levers->seed_size, &disk);
-	if (!err)
-		err = virtio_blk_create(disk, 1, device->name,
-					machine->identity->disk_serials[machine->config->ndisks],
-					device->loop, &machine->vm.mem, &device->blk);
-	if (err)
-		return err;
-	device->kind = &kind;
-	device->virtio = virtio_blk_device(device->blk);
-	return put_on_transport(machine, device);
+	if (err == -ENOSPC)
+		log_error(0, "%s: no place left for it on the PCI bus: fewer devices, or queues",
+			  device->name);
+	return err ? err : start_loop(device);
 }
 
 bool machine_devices_has_nic(enum nic_model model)
@@ -172,18 +132,18 @@ static int add_nic(struct machine *machine, unsigned int number)
 {
 	static const struct machine_device_kind kind = {.free = free_nic};
 	const struct nic_options *options = &machine->config->nics[number];
-	struct machine_device *device = add_device(machine, "net", number);
+	struct machine_device *device = machine_device_add(machine, "net", number);
 	int err = device ? 0 : -ENOSPC;
 
 	if (!err && options->iothread)
-		err = own_loop(device);
+		err = machine_device_own_loop(device);
 	if (!err)
 		err = virtio_net_create(options, device->name, machine->identity->macs[number],
 					device->loop, &machine->vm.mem, &device->virtio);
 	if (err)
 		return err;
 	device->kind = &kind;
-	return put_on_transport(machine, device);
+	return machine_device_connect(machine, device);
 }
 
 static void free_console(struct machine_device *device)
@@ -195,7 +155,7 @@ static int add_console(struct machine *machine)
 {
 	static const struct machine_device_kind kind = {.free = free_console};
 	bool both = machine->serial_stream != &machine->no_stream;
-	struct machine_device *device = add_device(machine, "console", 0);
+	struct machine_device *device = machine_device_add(machine, "console", 0);
 	int err = device ? 0 : -ENOSPC;
 
 	if (!err)
@@ -208,7 +168,7 @@ static int add_console(struct machine *machine)
 	device->virtio = virtio_console_device(device->console);
 	machine->console = device->console;
 	machine_devices_resize(machine);
-	return put_on_transport(machine, device);
+	return machine_device_connect(machine, device);
 }
 
 static void free_ports(struct machine_device *device)
@@ -220,7 +180,7 @@ static void free_ports(struct machine_device *device)
 static int add_ports(struct machine *machine)
 {
 	static const struct machine_device_kind kind = {.free = free_ports};
-	struct machine_device *device = add_device(machine, "ports", 0);
+	struct machine_device *device = machine_device_add(machine, "ports", 0);
 	struct virtio_port ports[VIRTIO_PORTS_MAX];
 	unsigned int n = 0;
 	int err = device ? 0 : -ENOSPC;
@@ -240,7 +200,7 @@ static int add_ports(struct machine *machine)
 		return err;
 	device->kind = &kind;
 	device->virtio = virtio_ports_device(device->ports);
-	return put_on_transport(machine, device);
+	return machine_device_connect(machine, device);
 }
 
 static void free_rng(struct machine_device *device)
@@ -251,7 +211,7 @@ static void free_rng(struct machine_device *device)
 static int add_rng(struct machine *machine)
 {
 	static const struct machine_device_kind kind = {.free = free_rng};
-	struct machine_device *device = add_device(machine, "rng", 0);
+	struct machine_device *device = machine_device_add(machine, "rng", 0);
 	int err = device ? 0 : -ENOSPC;
 
 	if (!err)
@@ -260,7 +220,7 @@ static int add_rng(struct machine *machine)
 		return err;
 	device->kind = &kind;
 	device->virtio = virtio_rng_device(device->rng);
-	return put_on_transport(machine, device);
+	return machine_device_connect(machine, device);
 }
 
 static int init_pci(struct machine *machine)
@@ -268,7 +228,7 @@ static int init_pci(struct machine *machine)
 	struct pci_bus_config config;
 	int err;
 
-	if (!uses_pci(machine))
+	if (!needs_pci(machine))
 		return 0;
 	msi_vm_init(&machine->msi, &machine->vm);
 	config = arch_pci_config(machine);
@@ -284,10 +244,8 @@ int machine_devices_init(struct machine *machine)
 {
 	int err = init_pci(machine);
 
-	for (unsigned int i = 0; i < machine->config->ndisks && !err; i++)
-		err = add_disk(machine, i);
-	if (!err && machine->config->levers->seed)
-		err = add_seed(machine);
+	if (!err)
+		err = machine_disks_init(machine);
 	for (unsigned int i = 0; i < machine->config->nnics && !err; i++)
 		err = add_nic(machine, i);
 	if (!err && machine->console_stream)
@@ -312,9 +270,9 @@ void machine_devices_free(struct machine *machine)
 	while (machine->ndevices) {
 		struct machine_device *device = machine->devices[--machine->ndevices];
 
-		if (machine->has_pci)
+		if (device->virtio && uses_pci(machine))
 			virtio_pci_destroy(&device->pci);
-		else
+		else if (device->virtio)
 			virtio_mmio_destroy(&device->mmio);
 		if (device->loop)
 			loop_call(device->loop, free_on_loop, device);
@@ -329,8 +287,10 @@ void machine_devices_reset(struct machine *machine)
 {
 	if (machine->has_pci)
 		pci_bus_reset(&machine->pci);
-	for (unsigned int i = 0; i < machine->ndevices && !machine->has_pci; i++)
-		virtio_mmio_reset(&machine->devices[i]->mmio);
+	for (unsigned int i = 0; i < machine->ndevices && !uses_pci(machine); i++) {
+		if (machine->devices[i]->virtio)
+			virtio_mmio_reset(&machine->devices[i]->mmio);
+	}
 }
 
 void machine_devices_refresh(struct machine *machine)
@@ -349,37 +309,4 @@ void machine_devices_resize(struct machine *machine)
 
 	if (machine->console && terminal_size(&machine->terminal, &columns, &rows))
 		virtio_console_resize(machine->console, columns, rows);
-}
-
-void machine_devices_root_argument(const struct machine *machine, char *text, size_t size)
-{
-	const struct disk_options *disk = machine->config->disks;
-
-	text[0] = '\0';
-	if (machine->config->ndisks > 0)
-		snprintf(text, size, "root=/dev/vda %s", disk->read_only ? "ro" : "rw");
-}
-
-bool machine_devices_wrote(const struct machine *machine)
-{
-	for (unsigned int i = 0; i < machine->ndevices; i++) {
-		const struct machine_device *device = machine->devices[i];
-
-		if (device->kind->was_written && device->kind->was_written(device))
-			return true;
-	}
-	return false;
-}
-
-void machine_devices_tell_unused(const struct machine *machine)
-{
-	for (unsigned int i = 0; i < machine->ndevices; i++) {
-		const struct machine_device *device = machine->devices[i];
-
-		if (device->path && device->virtio && !device->virtio->was_driven)
-			log_notice(
-				"disk '%s': no driver of the guest ever took it: the kernel needs "
-				"virtio_blk, built in or in an initrd",
-				device->path);
-	}
 }

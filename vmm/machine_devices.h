@@ -6,6 +6,7 @@
 #define VMM_MACHINE_DEVICES_H
 
 #include "devices/backend/nic_options.h"
+#include "devices/nvme.h"
 #include "virtio/blk.h"
 #include "virtio/console.h"
 #include "virtio/mmio.h"
@@ -24,7 +25,11 @@ enum { MACHINE_MAX_DEVICES = 80 };
 struct machine_device_kind {
 	void (*free)(struct machine_device *device);	/* on its loop */
 	void (*refresh)(struct machine_device *device); /* SIGUSR2: look at the host's side again */
-	bool (*was_written)(const struct machine_device *device); /* a disk */
+	/* Disks: has the guest ever written to it, has a driver of it ever taken it, and which one
+	 * would. */
+	bool (*was_written)(const struct machine_device *device);
+	bool (*was_driven)(const struct machine_device *device);
+	const char *driver;
 };
 
 struct machine_device {
@@ -32,15 +37,16 @@ struct machine_device {
 	char name[16];
 	struct loop *loop;	      /* borrowed: the machine's, or own */
 	struct loop own;	      /* with iothread=on */
-	struct virtio_device *virtio; /* owned, through kind */
+	struct virtio_device *virtio; /* owned, through kind; NULL: an emulated device */
 	union {			      /* the same, as what it is */
 		struct virtio_blk *blk;
+		struct nvme *nvme;
 		struct virtio_console *console;
 		struct virtio_ports *ports;
 		struct virtio_rng *rng;
 	};
 	const char *path; /* borrowed: what a disk is on the host; NULL: no disk */
-	union {		  /* by the machine's transport */
+	union {		  /* of a virtio device, by the machine's transport */
 		struct virtio_pci pci;
 		struct virtio_mmio mmio;
 	};
@@ -62,13 +68,19 @@ void machine_devices_refresh(struct machine *machine);
 /* The terminal's window has another size. */
 void machine_devices_resize(struct machine *machine);
 
-/* " root=/dev/vda rw" or its like for the first disk; empty without a disk. */
-void machine_devices_root_argument(const struct machine *machine, char *text, size_t size);
+/*
+ * For the files that make the devices.
+ */
 
-/* Has the guest written to any disk? */
-bool machine_devices_wrote(const struct machine *machine);
-
-/* After the run: tells of disks that no driver of the guest ever touched. */
-void machine_devices_tell_unused(const struct machine *machine);
+/* One without anything behind it yet: "disk" and 1 are its name. NULL: logged. */
+struct machine_device *machine_device_add(struct machine *machine, const char *name,
+					  unsigned int number);
+/* It gets a loop and a thread of its own. 0 or -errno, logged. */
+int machine_device_own_loop(struct machine_device *device);
+/* Puts its virtio device on the machine's transport and starts the thread, if it has its own. 0 or
+ * -errno, logged. */
+int machine_device_connect(struct machine *machine, struct machine_device *device);
+/* Only the latter, of an emulated device; err is how putting it on the PCI bus has ended. */
+int machine_device_connected(struct machine_device *device, int err);
 
 #endif
