@@ -129,16 +129,6 @@ static int take_mac(struct machine_config *config, struct nic_options *nic)
 	return 0;
 }
 
-static enum nic_model default_nic(const struct mode *mode)
-{
-	return mode->virtio ? NIC_MODEL_VIRTIO : NIC_MODEL_E1000;
-}
-
-bool machine_config_has_nic(const char *mode)
-{
-	return machine_devices_has_nic(default_nic(mode_find(mode)));
-}
-
 static int take_nics(struct machine_config *config)
 {
 	const struct option_list *list = &config->options.nets;
@@ -158,13 +148,8 @@ static int take_nics(struct machine_config *config)
 		if (nic->kind == NIC_NONE)
 			continue;
 		if (nic->model == NIC_MODEL_DEFAULT)
-			nic->model = default_nic(config->mode);
+			nic->model = config->mode->virtio ? NIC_MODEL_VIRTIO : NIC_MODEL_E1000;
 		err = check_model(config, "--net", list->values[i], nic->model == NIC_MODEL_E1000);
-		if (!err && !machine_devices_has_nic(nic->model)) {
-			log_error(0, "--net '%s': minivmm emulates no network card",
-				  list->values[i]);
-			err = -EINVAL;
-		}
 		if (!err)
 			err = take_mac(config, nic);
 		if (err)

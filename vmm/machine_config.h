@@ -33,9 +33,6 @@ struct machine_config {
  */
 int machine_config_init(struct machine_config *config);
 
-/* Whether a machine in that mode can have a network card. */
-bool machine_config_has_nic(const char *mode);
-
 void machine_config_destroy(struct machine_config *config); /* accepts a half-made one */
 
 #endif

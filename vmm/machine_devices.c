@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "devices/e1000.h"
 #include "virtio/net.h"
 #include "vmm/arch.h"
 #include "vmm/log.h"
@@ -118,32 +119,56 @@ int machine_device_connected(struct machine_device *device, int err)
 	return err ? err : start_loop(device);
 }
 
-bool machine_devices_has_nic(enum nic_model model)
-{
-	return model == NIC_MODEL_VIRTIO;
-}
-
-static void free_nic(struct machine_device *device)
+static void free_virtio_net(struct machine_device *device)
 {
 	virtio_net_free(device->virtio);
 }
 
+static int open_virtio_net(struct machine *machine, struct machine_device *device,
+			   unsigned int number)
+{
+	static const struct machine_device_kind kind = {.free = free_virtio_net};
+	int err = virtio_net_create(&machine->config->nics[number], device->name,
+				    machine->identity->macs[number], device->loop, &machine->vm.mem,
+				    &device->virtio);
+
+	if (err)
+		return err;
+	device->kind = &kind;
+	return machine_device_connect(machine, device);
+}
+
+static void free_e1000(struct machine_device *device)
+{
+	e1000_free(device->e1000);
+}
+
+static int open_e1000(struct machine *machine, struct machine_device *device, unsigned int number)
+{
+	static const struct machine_device_kind kind = {.free = free_e1000};
+	int err = e1000_create(&machine->config->nics[number], device->name,
+			       machine->identity->macs[number], device->loop, &machine->vm.mem,
+			       &device->e1000);
+
+	if (err)
+		return err;
+	device->kind = &kind;
+	return machine_device_connected(device, pci_add(&machine->pci, e1000_pci(device->e1000)));
+}
+
 static int add_nic(struct machine *machine, unsigned int number)
 {
-	static const struct machine_device_kind kind = {.free = free_nic};
 	const struct nic_options *options = &machine->config->nics[number];
 	struct machine_device *device = machine_device_add(machine, "net", number);
 	int err = device ? 0 : -ENOSPC;
 
 	if (!err && options->iothread)
 		err = machine_device_own_loop(device);
-	if (!err)
-		err = virtio_net_create(options, device->name, machine->identity->macs[number],
-					device->loop, &machine->vm.mem, &device->virtio);
 	if (err)
 		return err;
-	device->kind = &kind;
-	return machine_device_connect(machine, device);
+	if (options->model == NIC_MODEL_E1000)
+		return open_e1000(machine, device, number);
+	return open_virtio_net(machine, device, number);
 }
 
 static void free_console(struct machine_device *device)

@@ -41,6 +41,7 @@ struct machine_device {
 	union {			      /* the same, as what it is */
 		struct virtio_blk *blk;
 		struct nvme *nvme;
+		struct e1000 *e1000;
 		struct virtio_console *console;
 		struct virtio_ports *ports;
 		struct virtio_rng *rng;
@@ -51,9 +52,6 @@ struct machine_device {
 		struct virtio_mmio mmio;
 	};
 };
-
-/* Whether there is such a card to be had. */
-bool machine_devices_has_nic(enum nic_model model);
 
 /* Opens and makes all devices and puts them on the transport; before the machine runs. 0 or -errno,
  * logged. */

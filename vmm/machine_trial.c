@@ -147,8 +147,7 @@ static int run_child(const struct trial_request *request, struct trial *trial, i
 	options->console = request->console;
 	options->tsc_hint = request->tsc_hint;
 	options->disks = (struct option_list){.values = {request->disk}, .n = 1};
-	if (machine_config_has_nic(request->mode))
-		options->nets = (struct option_list){.values = {"peer"}, .n = 1};
+	options->nets = (struct option_list){.values = {"peer"}, .n = 1};
 	options->no_reboot = true;
 	options->timeout = TIMEOUT_S;
 	options->grace = 0;
