@@ -2,7 +2,7 @@
 # run.sh: everything that needs a Linux guest. Makes kernels and initramfs ready, then runs the scripts beside it where
 # KVM can boot them: here, or in scripts/nested, in one machine for all.
 #
-#   tests/guests/run.sh [--soak] [SCRIPT...]		scripts: payloads, linux, disk, console, net; all of them unless given
+#   tests/guests/run.sh [--soak] [SCRIPT...]		scripts: payloads, linux, modes, disk, console, net; all of them unless given
 #
 # Adds a line per check to $CHECK_RESULTS, if set; $O is the build folder.
 set -euo pipefail
@@ -40,9 +40,23 @@ for series in 6.1 6.12; do
 		--file tests/guests/net-probe:/bin/net-probe "$build/guests/net-cloud-$series.cpio"
 done
 
+# Debian's own detection tools, in a folder of their own beside busybox'.
+tools=()
+for tool in systemd-detect-virt virt-what lscpu dmidecode lspci lsblk; do
+	! command -v $tool >/dev/null || tools+=(--program "$tool:/debian/$tool")
+done
+for helper in /usr/libexec/virt-what-cpuid-helper /usr/lib/virt-what/virt-what-cpuid-helper; do
+	[ ! -e $helper ] || tools+=(--program "$helper:$helper")
+done
+for kernel in cloud-6.1 cloud-6.12 full-6.1 full-6.12; do
+	ln -sfn "$(scripts/guest-kernel ${kernel%-*} ${kernel#*-})" "$build/guests/$kernel.bzImage"
+	scripts/mkinitramfs --modules "$(scripts/guest-kernel --modules ${kernel%-*} ${kernel#*-})" --busybox "${tools[@]}" \
+		--file tests/guests/modes-probe:/bin/modes-probe "$build/guests/modes-$kernel.cpio"
+done
+
 soak=
 [ "${1:-}" != --soak ] || { soak=--soak; shift; }
-[ $# -gt 0 ] || set -- payloads linux disk console net
+[ $# -gt 0 ] || set -- payloads linux modes disk console net
 # shellcheck disable=SC2016 # for the shell that is started
 all='status=0; soak=$1; shift; for script; do tests/guests/$script.sh $soak || status=1; done; exit $status'
 
