@@ -424,8 +424,8 @@ struct outcome machine_run(struct machine *machine)
 	if (err)
 		return (struct outcome){.kind = OUTCOME_HOST};
 	if (machine->has_terminal && terminal_written(&machine->terminal) == 0)
-		log_notice("the guest wrote nothing to its console: --console both shows whichever "
-			   "it uses");
+		log_notice("the guest wrote nothing to its console: %s",
+			   machine->config->mode->silent);
 	machine_disks_tell_unused(machine);
 	return machine->outcome;
 }

@@ -17,6 +17,7 @@ static const struct mode modes[] = {
 		.legacy_devices = true,
 		.emulated = true,
 		.console = "serial",
+		.silent = "its console is a UART (console=ttyS0)",
 		.consoles = full_consoles,
 	},
 	{
@@ -24,6 +25,8 @@ static const struct mode modes[] = {
 		.hypervisor_visible = true,
 		.virtio = true,
 		.console = "virtio",
+		.silent = "its console is virtio's, and a kernel whose virtio_console is a module "
+			  "shows nothing before that is loaded",
 		.consoles = para_consoles,
 	},
 	{
@@ -33,6 +36,7 @@ static const struct mode modes[] = {
 		.virtio = true,
 		.emulated = true,
 		.console = "serial",
+		.silent = "--console both shows whichever it uses",
 		.consoles = hybrid_consoles,
 	},
 };

@@ -17,6 +17,7 @@ struct mode {
 	bool virtio;		 /* virtio devices, random numbers and pvpanic among them */
 	bool emulated;		 /* NVMe and e1000 may be asked for */
 	const char *console;	 /* unless --console says otherwise */
+	const char *silent;	 /* what to say of a guest that wrote nothing to its console */
 	const char *const *consoles; /* those that --console may name, ended by NULL */
 };
 
