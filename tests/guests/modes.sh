@@ -93,6 +93,22 @@ detection() {
 	report
 }
 
+# Virtio and emulated disks and cards in one machine.
+mixed() {
+	begin "hybrid, both kinds of disk and card"
+	truncate -s 32M "$work/first" "$work/second"
+	initramfs=modes-full-6.12.cpio boot full-6.12.bzImage --mode hybrid --disk "$work/first" --net peer \
+		--disk "$work/second,model=nvme" --net peer,model=e1000 \
+		--append 'quiet panic=-1 -- sh -c "modes-probe; poweroff -f"'
+	check "powers off" is "$status" 0
+	check "two disks" has 'probe: disk (nvme0n1 nvme vda ?|vda +nvme0n1 nvme)'
+	check "both read back what was written" is "$(grep -c '^probe: read-back 0' "$log")" 2
+	check "two cards" has 'probe: cards (virtio_net e1000|e1000 virtio_net)'
+	check "both reach their peer" is "$(grep -c '^probe: ping 0' "$log")" 2
+	check "the kernel complains of nothing" hasnt 'probe: complaint'
+	report
+}
+
 # Reset, and the power button, in one machine.
 life() {
 	begin "$1: reset and power button"
@@ -119,6 +135,7 @@ detection full cloud-6.12 1 --tsc-hint
 detection para cloud-6.12 2
 detection hybrid cloud-6.12 1 --console both
 detection para cloud-6.1 1
+mixed
 detection hybrid cloud-6.1 2 --console both
 echo "modes: $passed passed, $failed failed"
 [ $failed -eq 0 ]
