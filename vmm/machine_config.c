@@ -8,7 +8,6 @@
 
 #include "virtio/ports.h"
 #include "vmm/log.h"
-#include "vmm/machine_devices.h"
 
 enum { ERROR_SIZE = 256 };
 

@@ -5,7 +5,6 @@
 #ifndef VMM_MACHINE_DEVICES_H
 #define VMM_MACHINE_DEVICES_H
 
-#include "devices/backend/nic_options.h"
 #include "devices/nvme.h"
 #include "virtio/blk.h"
 #include "virtio/console.h"
