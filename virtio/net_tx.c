@@ -60,25 +60,27 @@ static bool send_frame(struct net_tx *tx)
 	return true;
 }
 
+/* The next frame into tx->chain. False: there is none. */
+static bool next_frame(struct net_tx *tx)
+{
+	tx->chain.iov = tx->iov + 1;
+	tx->chain.cap = VIRTQUEUE_MAX_SIZE;
+	return virtio_pop(tx->dev, tx->queue, &tx->chain);
+}
+
+/*
+ * A turn. Kicks are asked for only when one has found nothing: what the driver adds while the last
+ * batch is on its way needs none, and each costs it an exit.
+ */
 static void run(struct net_tx *tx)
 {
 	struct virtqueue *vq = virtio_queue(tx->dev, tx->queue);
 	unsigned int frames = 0;
 
 	virtqueue_disable_notify(vq);
-	while (frames < NET_FRAMES_PER_TURN) {
-		if (!tx->waiting) {
-			tx->chain.iov = tx->iov + 1;
-			tx->chain.cap = VIRTQUEUE_MAX_SIZE;
-			if (!virtio_pop(tx->dev, tx->queue, &tx->chain)) {
-				virtio_flush(tx->dev, tx->queue);
-				if (!virtqueue_enable_notify(vq))
-					return;
-				virtqueue_disable_notify(vq);
-				continue;
-			}
+	while (frames < NET_FRAMES_PER_TURN && (tx->waiting || next_frame(tx))) {
+		if (!tx->waiting)
 			tx->waiting = prepare(tx);
-		}
 		if (tx->waiting && !send_frame(tx))
 			break;
 		tx->waiting = false;
@@ -86,8 +88,10 @@ static void run(struct net_tx *tx)
 		frames++;
 	}
 	virtio_flush(tx->dev, tx->queue);
-	if (!tx->waiting)
-		virtio_kick_again(tx->dev, tx->queue); /* there may be more, in our next turn */
+	if (tx->waiting)
+		return;
+	if (frames > 0 || virtqueue_enable_notify(vq))
+		virtio_kick_again(tx->dev, tx->queue);
 }
 
 void net_tx_kick(struct net_tx *tx)
