@@ -6,7 +6,14 @@ cd "$(dirname "$0")/../.." || exit
 area=net
 . tests/guests/common.sh
 
-remove_taps() { for tap in mv0 mv1; do ip link del $tap; done 2>/dev/null; }
+make_taps() {
+	local number
+	modprobe -a tun vhost_net
+	for number in 0 1; do
+		scripts/tap-up --no-nat --queues --bridge mvb$number --address 10.77.$number.1/24 mv$number root || return
+	done
+}
+remove_taps() { for number in 0 1; do scripts/tap-up --down --bridge mvb$number mv$number; done 2>/dev/null; }
 trap 'kill $(jobs -p) 2>/dev/null; remove_taps; rm -rf "$work"' EXIT
 
 # One server for each network, new: one whose guest went away under it waits long for its return.
@@ -143,11 +150,7 @@ skip() {
 command -v iperf3 >/dev/null || skip "iperf3 is not installed"
 command -v passt >/dev/null || skip "passt is not installed"
 [ "$(id -u)" -eq 0 ] || skip "needs root, for tap interfaces"
-modprobe -a tun vhost_net
-for tap in 0 1; do
-	ip tuntap add mv$tap mode tap multi_queue && ip addr add 10.77.$tap.1/24 dev mv$tap &&
-		ip link set mv$tap up || exit
-done
+make_taps || exit
 for kernel in cloud-6.1 cloud-6.12; do
 	[ -e "$guests/net-$kernel.cpio" ] || continue
 	if [ $kernel = cloud-6.1 ]; then over_mmio $kernel; else over_pci $kernel; fi
