@@ -152,12 +152,15 @@ void compare_plot(const struct comparison *comparison, const char *svg, FILE *ou
 	fputs("set terminal svg size 1100,800 noenhanced\nset output ", out);
 	quote(out, svg);
 	fputs("\nset style data histograms\nset style fill solid 0.8\nset boxwidth 0.9\n"
-	      "set grid ytics\nset logscale y\nset multiplot layout 2,1 title ",
+	      "set grid ytics\nset logscale y\nhost = ",
 	      out);
 	quote(out, comparison->host);
+	fputs("\nset multiplot layout 2,1 title 'minivmm compare, host: '.host", out);
 	fputs("\nset title 'time of one operation'\nset ylabel 'us'\n", out);
 	plot_bars(comparison, 2, out);
-	fputs("set title 'exits to minivmm of one operation'\nset ylabel 'exits'\n", out);
+	fputs("set title 'exits to minivmm of one operation'\nset ylabel 'exits'\nset yrange "
+	      "[0.01:*]\n",
+	      out);
 	plot_bars(comparison, 2 + comparison->n, out);
 	fputs("unset multiplot\n", out);
 }

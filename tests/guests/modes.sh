@@ -20,7 +20,7 @@ expected() {
 		dmesg 0
 		product PC
 		vm-bit 0
-		clocksource acpi_pm|tsc
+		clocksource acpi_pm|tsc(-early)?
 		clockevent lapic
 		kvm-clock 0
 		serial 1
