@@ -175,11 +175,6 @@ static int take_cloud_init(struct machine_levers *levers)
 	const char *text = levers->config->options.cloud_init;
 	int err = text ? cloud_init_parse(&levers->cloud_init, text) : 0;
 
-	if (!err && cloud_init_has_files(&levers->cloud_init) && !levers->config->mode->virtio) {
-		log_error(0, "--cloud-init: its disk is a virtio one, which --mode %s has not",
-			  levers->config->mode->name);
-		err = -EINVAL;
-	}
 	if (!err && cloud_init_has_files(&levers->cloud_init) &&
 	    levers->config->ndisks == IDENTITY_MAX_DISKS) {
 		log_error(0, "--cloud-init: no place for its disk behind %d others",

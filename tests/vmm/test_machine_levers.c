@@ -309,19 +309,6 @@ static void a_private_key_is_not_shown_to_guests(void **state)
 	assert_non_null(strstr(said, "is a private key; name the one that ends in .pub"));
 }
 
-static void full_mode_has_no_disk_for_cloud_init(void **state)
-{
-	char said[512];
-
-	(void)state;
-	config.mode = mode_find("full");
-	config.options.cloud_init = "user-data=/dev/null";
-	assert_int_equal(said_by(init, NULL, said, sizeof(said)), -EINVAL);
-	assert_non_null(strstr(said, "--cloud-init: its disk is a virtio one"));
-	config.options.cloud_init = "";
-	assert_int_equal(init(NULL), 0);
-}
-
 static void dmidecode_can_read_it_back(void **state)
 {
 	struct guest_memory mem = {0};
@@ -363,8 +350,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_contradicts_itself_is_refused, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(a_private_key_is_not_shown_to_guests, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(full_mode_has_no_disk_for_cloud_init, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(dmidecode_can_read_it_back, setup, teardown),
 	};
