@@ -96,7 +96,8 @@ guest: $(guest_programs)
 $(guest_programs): $(O)/guest/%: guest/%.c
 	@echo "  CC      $<"
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) -std=gnu11 -Os -s -static $(WARNINGS) -MMD -MP -MF $@.d -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) -std=gnu11 -Os -s -static $(WARNINGS) -MMD -MP -MF $@.d -o $@ $(filter %.c,$^)
+$(O)/guest/init: guest/console.c guest/facts.c guest/console.h guest/facts.h
 
 # Bare-metal programs: 32-bit Multiboot kernels, and 64-bit ones that say so.
 payloads := $(patsubst %.S,$(O)/%,$(wildcard guest/payloads/*.S))

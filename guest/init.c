@@ -1,28 +1,27 @@
 /*
  * init.c: PID 1 of the tiny initramfs that scripts/mkinitramfs builds. It loads the modules it was
- *given, prints what the host wants to know of the guest, runs one command and tells the host how
- *that ended.
+ * given, prints what the host wants to know of the guest, runs one command and tells the host how
+ * that ended.
  *
  * The command stands on the kernel command line behind "--"; double quotes keep words together:
  *
- *	poweroff		power off; also what happens without a command
- *	reboot			reset the machine
- *	panic			let the kernel panic
- *	exit N			end with status N
- *	sleep N			N seconds later, end with status 0
- *	ask			read commands from the console, one a line, until one of those above
- *or end of file PROGRAM ARGUMENT...	anything that was put into the initramfs
+ *   poweroff            power off; also what happens without a command
+ *   reboot              reset the machine
+ *   panic               let the kernel panic
+ *   exit N              end with status N
+ *   sleep N             N seconds later, end with status 0
+ *   ask                 read commands from the console, one a line, until one of those above
+ *   PROGRAM WORD...     anything that was put into the initramfs
  *
  * The command's status (128+N for signal N) is written to the debug-exit port, which ends minivmm
- *with that status; where nothing answers there the machine powers off. The ACPI power button ends
- *the command and powers off.
+ * with that status; where nothing answers there the machine powers off. The ACPI power button ends
+ * the command and powers off.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/input.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -34,16 +33,15 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
 #ifdef __x86_64__
-#include <cpuid.h>
 #include <sys/io.h>
 #endif
 
+#include "guest/console.h"
+#include "guest/facts.h"
 #include "vmm/workload.h"
 
 #define MODULE_ORDER "/modules/order" /* one path a line, in the order of loading */
@@ -62,37 +60,6 @@ struct events {
 	struct pollfd fds[1 + MAX_BUTTONS + 1];
 	unsigned int nbuttons; /* fds[1] and on; fds[0] tells of children */
 };
-
-/* One write a line: the console of a virtual machine costs by the byte, and lines do not mix. */
-static void __attribute__((format(printf, 1, 2))) say(const char *format, ...)
-{
-	char line[512] = "init: ";
-	size_t start = strlen(line), length;
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(line + start, sizeof(line) - start - 1, format, arguments);
-	va_end(arguments);
-	length = strlen(line);
-	line[length++] = '\n';
-	if (write(STDOUT_FILENO, line, length) < 0)
-		return; /* no console: nobody to tell */
-}
-
-/* The file's first line, or "none". */
-static const char *read_line(const char *path, char *buf, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, buf, size - 1);
-
-	if (fd >= 0)
-		close(fd);
-	if (n <= 0)
-		return "none";
-	buf[n] = '\0';
-	buf[strcspn(buf, "\n")] = '\0';
-	return buf;
-}
 
 /* Tells a host that watches that the kernel's part of the boot is done. */
 static void mark_boot(void)
@@ -123,30 +90,6 @@ static void mount_filesystems(void)
 	}
 }
 
-/*
- * A console that came with a module is not the one that this process was started with. PID 1 stays
- * the leader of the console's session: the end of a leader hangs the terminal up, and that throws
- * away what was not yet sent.
- */
-static void open_console(void)
-{
-	static const char *const consoles[] = {"/dev/console", "/dev/hvc0", "/dev/ttyS0"};
-
-	for (size_t i = 0; i < sizeof(consoles) / sizeof(consoles[0]); i++) {
-		int fd = open(consoles[i], O_RDWR | O_NOCTTY);
-
-		if (fd < 0)
-			continue;
-		for (int target = STDIN_FILENO; target <= STDERR_FILENO; target++)
-			dup2(fd, target);
-		if (fd > STDERR_FILENO)
-			close(fd);
-		setsid();
-		ioctl(STDIN_FILENO, TIOCSCTTY, 1);
-		return;
-	}
-}
-
 static void load_module(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -154,7 +97,7 @@ static void load_module(const char *path)
 	/* ENODEV: the module found nothing to drive, and says so by not staying. */
 	if (fd < 0 ||
 	    (syscall(SYS_finit_module, fd, "", 0) < 0 && errno != EEXIST && errno != ENODEV))
-		say("module %s: %s", path, strerror(errno));
+		console_say("module %s: %s", path, strerror(errno));
 	if (fd >= 0)
 		close(fd);
 }
@@ -176,73 +119,10 @@ static void load_modules(void)
 static void set_hostname(void)
 {
 	char buf[65];
-	const char *name = read_line("/etc/hostname", buf, sizeof(buf));
+	const char *name = facts_read_line("/etc/hostname", buf, sizeof(buf));
 
 	if (name == buf)
 		sethostname(name, strlen(name));
-}
-
-/* The vendor that CPUID leaf 0x40000000 names, or "none". */
-static const char *hypervisor(char name[13])
-{
-#ifdef __x86_64__
-	unsigned int eax, ebx, ecx, edx;
-
-	__cpuid(1, eax, ebx, ecx, edx);
-	if (ecx & (1u << 31)) {
-		__cpuid(0x40000000, eax, ebx, ecx, edx);
-		memcpy(name, &ebx, 4);
-		memcpy(name + 4, &ecx, 4);
-		memcpy(name + 8, &edx, 4);
-		name[12] = '\0';
-		return name;
-	}
-#endif
-	return read_line("/proc/device-tree/hypervisor/compatible", name, 13);
-}
-
-/* All RAM that the memory map names, whether the kernel keeps it for itself or not; in bytes. */
-static uint64_t installed_memory(void)
-{
-	FILE *map = fopen("/proc/iomem", "re");
-	uint64_t start, end, sum = 0;
-	char line[256];
-
-	if (!map)
-		return 0;
-	while (fgets(line, sizeof(line), map)) {
-		if (line[0] == ' ' || !strstr(line, " : System RAM"))
-			continue;
-		if (sscanf(line, "%jx-%jx", &start, &end) == 2)
-			sum += end - start + 1;
-	}
-	fclose(map);
-	return sum;
-}
-
-static void print_facts(void)
-{
-	const uint64_t mib = 1 << 20;
-	char buf[256];
-	struct utsname name;
-	struct timespec uptime;
-	uint64_t usable = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-
-	uname(&name);
-	clock_gettime(CLOCK_BOOTTIME, &uptime);
-	say("kernel %s", name.release);
-	say("cpus %ld", sysconf(_SC_NPROCESSORS_ONLN));
-	/* The 384 KiB below 1 MiB that are no RAM on a PC are rounded away. */
-	say("memory %ju MiB, %ju MiB usable", (installed_memory() + mib - 1) / mib, usable / mib);
-	say("uuid %s", read_line("/sys/class/dmi/id/product_uuid", buf, sizeof(buf)));
-	say("machine-id %s", read_line("/etc/machine-id", buf, sizeof(buf)));
-	say("hostname %s", name.nodename);
-	say("hypervisor %s", hypervisor(buf));
-	say("clocksource %s",
-	    read_line("/sys/devices/system/clocksource/clocksource0/current_clocksource", buf,
-		      sizeof(buf)));
-	say("time %jd", (intmax_t)time(NULL));
-	say("uptime %jd.%03ld s", (intmax_t)uptime.tv_sec, uptime.tv_nsec / 1000000);
 }
 
 static void __attribute__((noreturn)) power_off(void)
@@ -261,7 +141,7 @@ static void debug_exit(int status)
 	if (ioperm(DEBUG_EXIT_PORT, 1, 1) == 0)
 		outb((uint8_t)status, DEBUG_EXIT_PORT);
 #endif
-	say("status %d: nothing at the debug-exit port", status);
+	console_say("status %d: nothing at the debug-exit port", status);
 }
 
 static void __attribute__((noreturn)) finish(int status)
@@ -276,7 +156,7 @@ static void __attribute__((noreturn)) power_down(struct events *events)
 {
 	struct signalfd_siginfo info;
 
-	say("power button");
+	console_say("power button");
 	kill(-1, SIGTERM);
 	while (waitpid(-1, NULL, WNOHANG) >= 0) {
 		if (poll(events->fds, 1, POWER_DOWN_PATIENCE_MS) <= 0)
@@ -356,7 +236,7 @@ static void __attribute__((noreturn)) become(char *const words[])
 		_exit(0);
 	}
 	execvp(words[0], words);
-	say("%s: %s", words[0], strerror(errno));
+	console_say("%s: %s", words[0], strerror(errno));
 	_exit(STATUS_NO_SUCH_COMMAND);
 }
 
@@ -368,7 +248,7 @@ static int run_program(struct events *events, char *const words[])
 	pid_t pid = fork(), ended;
 
 	if (pid < 0) {
-		say("%s: %s", words[0], strerror(errno));
+		console_say("%s: %s", words[0], strerror(errno));
 		return STATUS_NO_SUCH_COMMAND;
 	}
 	if (pid == 0)
@@ -389,7 +269,7 @@ static void panic(void)
 
 	tcdrain(STDOUT_FILENO);
 	if (fd < 0 || write(fd, "c", 1) < 0)
-		say("panic: %s", strerror(errno));
+		console_say("panic: %s", strerror(errno));
 }
 
 /* Words separated by blanks, double quotes taken off; ends with NULL. Cuts the line up in place. */
@@ -442,7 +322,7 @@ static int ask(struct events *events)
 	for (;;) {
 		ssize_t n;
 
-		say("ready");
+		console_say("ready");
 		events_wait(events, true);
 		n = read(STDIN_FILENO, line, sizeof(line) - 1);
 		if (n <= 0)
@@ -452,7 +332,7 @@ static int ask(struct events *events)
 		if (!words[0])
 			continue;
 		status = run(events, words);
-		say("status %d", status);
+		console_say("status %d", status);
 	}
 }
 
@@ -466,12 +346,12 @@ int main(void)
 	mount_filesystems();
 	set_hostname();
 	load_modules();
-	open_console();
+	console_open();
 	setenv("PATH", "/bin:/sbin:/usr/bin:/usr/sbin", 1);
 	events_init(&events);
-	print_facts();
+	facts_print();
 
-	read_line("/proc/cmdline", line, sizeof(line));
+	facts_read_line("/proc/cmdline", line, sizeof(line));
 	command = strstr(line, " -- ");
 	if (command)
 		split(command + strlen(" -- "), words);
