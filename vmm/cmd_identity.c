@@ -2,8 +2,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "vmm/cmd.h"
+#include "vmm/host_keys.h"
 #include "vmm/json.h"
 #include "vmm/log.h"
 #include "vmm/machine_config.h"
@@ -41,7 +43,20 @@ struct shown {
 	struct identity identity;
 	unsigned int nnics, ndisks;
 	bool known; /* it has a record */
+	struct host_keys keys;
 };
+
+/* Those that were made for it, or that it was given; none before its first run. */
+static int read_keys(struct shown *shown, const struct run_options *given, const char *folder)
+{
+	if (given->ssh_host_keys && strcmp(given->ssh_host_keys, "none") == 0)
+		return 0;
+	if (given->ssh_host_keys && strcmp(given->ssh_host_keys, "auto") != 0)
+		folder = given->ssh_host_keys;
+	else if (!host_keys_are_in(folder))
+		return 0;
+	return host_keys_read(&shown->keys, folder);
+}
 
 static int find_known(const char *name, struct shown *shown)
 {
@@ -57,7 +72,11 @@ static int find_known(const char *name, struct shown *shown)
 		err = machine_config_init(&config);
 	if (!err) {
 		record_complete_identity(&record, &config.identity);
-		*shown = (struct shown){config.identity, config.nnics, config.ndisks, true};
+		*shown = (struct shown){.identity = config.identity,
+					.nnics = config.nnics,
+					.ndisks = config.ndisks,
+					.known = true};
+		err = read_keys(shown, &config.options, record.folder.path);
 	}
 	machine_config_destroy(&config);
 	record_close(&record);
@@ -67,7 +86,6 @@ static int find_known(const char *name, struct shown *shown)
 static int find_by_uuid(const char *uuid, struct shown *shown)
 {
 	shown->nnics = shown->ndisks = UNKNOWN_MACHINES_PARTS;
-	shown->known = false;
 	if (identity_create(&shown->identity, &(struct identity_options){.uuid = uuid}) < 0)
 		return EXIT_USAGE;
 	return EXIT_SUCCESS;
@@ -103,6 +121,8 @@ static void print_text(const struct shown *shown)
 		snprintf(what, sizeof(what), "disk serial %u", i);
 		print_line(what, identity->disk_serials[i]);
 	}
+	for (unsigned int i = 0; i < shown->keys.n; i++)
+		print_line("SSH host key", shown->keys.keys[i].public_line);
 	if (!shown->known)
 		return;
 	uuid_format(&identity->generation_id, text);
@@ -140,6 +160,10 @@ static int print_json(const struct shown *shown)
 	for (unsigned int i = 0; i < shown->ndisks; i++)
 		json_string(&json, NULL, identity->disk_serials[i]);
 	json_end(&json);
+	json_array(&json, "ssh_host_keys");
+	for (unsigned int i = 0; i < shown->keys.n; i++)
+		json_string(&json, NULL, shown->keys.keys[i].public_line);
+	json_end(&json);
 	uuid_format(&identity->generation_id, text);
 	json_string(&json, "generation_id", shown->known ? text : NULL);
 	json_unsigned(&json, "epoch", identity->epoch);
@@ -151,7 +175,7 @@ static int print_json(const struct shown *shown)
 int cmd_identity(int argc, char **argv)
 {
 	struct identity_command asked = {.uuid = NULL};
-	struct shown shown;
+	struct shown shown = {.known = false};
 	int noperands, status;
 
 	switch (options_parse(&command, argc, argv, &asked, &noperands)) {
@@ -167,10 +191,12 @@ int cmd_identity(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	status = asked.uuid ? find_by_uuid(asked.uuid, &shown) : find_known(argv[0], &shown);
-	if (status != EXIT_SUCCESS)
-		return status;
-	if (asked.json)
-		return print_json(&shown) < 0 ? EXIT_HOST : EXIT_SUCCESS;
-	print_text(&shown);
-	return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_HOST;
+	if (status == EXIT_SUCCESS && asked.json) {
+		status = print_json(&shown) < 0 ? EXIT_HOST : EXIT_SUCCESS;
+	} else if (status == EXIT_SUCCESS) {
+		print_text(&shown);
+		status = fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_HOST;
+	}
+	host_keys_free(&shown.keys);
+	return status;
 }

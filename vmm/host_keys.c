@@ -44,17 +44,21 @@ bool host_keys_are_in(const char *folder)
 	return there;
 }
 
-/* Its first line only. */
+/* Its type and value, as known_hosts has them. */
 static int read_public(struct host_key *key, const char *path)
 {
-	size_t len;
+	size_t len, type;
 	int err = small_file_read("SSH host key", path, KEY_MAX_BYTES, &key->public_line, &len);
 
 	if (err)
 		return err;
-	key->public_line[strcspn(key->public_line, "\r\n")] = '\0';
-	if (strchr(key->public_line, ' '))
+	type = strcspn(key->public_line, " \r\n");
+	if (key->public_line[type] == ' ') {
+		char *value = key->public_line + type + 1;
+
+		value[strcspn(value, " \r\n")] = '\0';
 		return 0;
+	}
 	log_error(0, "SSH host key '%s': not a public key (want 'TYPE BASE64')", path);
 	return -EINVAL;
 }
@@ -128,13 +132,8 @@ int host_keys_write_tmpfiles(const struct host_keys *keys, FILE *out)
 
 void host_keys_tell(const struct host_keys *keys, const char *hostname)
 {
-	for (unsigned int i = 0; i < keys->n; i++) {
-		const char *line = keys->keys[i].public_line;
-		size_t type = strcspn(line, " ");
-		size_t key = strcspn(line + type + 1, " ");
-
-		log_notice("known_hosts: %s %.*s", hostname, (int)(type + 1 + key), line);
-	}
+	for (unsigned int i = 0; i < keys->n; i++)
+		log_notice("known_hosts: %s %s", hostname, keys->keys[i].public_line);
 }
 
 void host_keys_free(struct host_keys *keys)

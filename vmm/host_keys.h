@@ -17,7 +17,7 @@ struct host_key {
 	const char *file;   /* "ssh_host_ed25519_key"; static */
 	char *private_text; /* owned; private_len bytes, as ssh-keygen wrote them */
 	size_t private_len;
-	char *public_line; /* owned: "ssh-ed25519 AAAA... comment", without line end */
+	char *public_line; /* owned: "ssh-ed25519 AAAA...", without comment and line end */
 };
 
 /* Zeroed, it is empty. */

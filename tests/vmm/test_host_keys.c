@@ -66,7 +66,7 @@ static void the_guest_gets_its_keys_in_place_of_those_it_has(void **state)
 	assert_string_equal(text,
 			    "r! /etc/ssh/ssh_host_*\n"
 			    "f+~ /etc/ssh/ssh_host_ed25519_key 0600 root root - azEK\n"
-			    "f+~ /etc/ssh/ssh_host_ed25519_key.pub 0644 root root - dCBrIGMgZAo=\n"
+			    "f+~ /etc/ssh/ssh_host_ed25519_key.pub 0644 root root - dCBrCg==\n"
 			    "f+~ /etc/ssh/ssh_host_rsa_key 0600 root root - azI=\n"
 			    "f+~ /etc/ssh/ssh_host_rsa_key.pub 0644 root root - ciBrCg==\n");
 	free(text);

@@ -137,7 +137,7 @@ static void files_are_given_until_a_guest_has_kept_them(void **state)
 		"r! /etc/ssh/ssh_host_*\n"
 		"f+~ /etc/ssh/ssh_host_ed25519_key 0600 root root - cHJpdmF0ZQo=\n"
 		"f+~ /etc/ssh/ssh_host_ed25519_key.pub 0644 root root - "
-		"c3NoLWVkMjU1MTkgQUFBQSByb290QHdlYjEK\n";
+		"c3NoLWVkMjU1MTkgQUFBQQo=\n";
 	struct credential credential = {.name = (char *)(uintptr_t) "tmpfiles.extra"};
 	char *string;
 
