@@ -256,9 +256,12 @@ int pci_bus_init(struct pci_bus *bus, const struct pci_bus_config *config)
 							 .write = address_write};
 	static const struct io_region_ops data_ops = {.read = data_read, .write = data_write};
 	static const struct pci_device_ops bridge_ops = {0};
-	/* The PCI vendor and device of a host bridge that exists in virtual machines only. */
-	static const struct pci_identity bridge = {
+	/* One that exists in virtual machines only, and Intel's Q35, of which kernels want nothing.
+	 */
+	static const struct pci_identity virtual = {
 		.vendor = 0x1b36, .device = 0x0008, .class = 0x060000};
+	static const struct pci_identity hardware = {
+		.vendor = 0x8086, .device = 0x29c0, .class = 0x060000};
 	int err;
 
 	*bus = (struct pci_bus){
@@ -271,7 +274,8 @@ int pci_bus_init(struct pci_bus *bus, const struct pci_bus_config *config)
 		.data = {.name = "pci-data", .size = 4, .ops = &data_ops},
 	};
 	pthread_mutex_init(&bus->lock, NULL);
-	pci_device_init(&bus->host_bridge, "pci-bridge", &bridge_ops, &bridge);
+	pci_device_init(&bus->host_bridge, "pci-bridge", &bridge_ops,
+			config->as_hardware ? &hardware : &virtual);
 	err = bus_add(config->mmio, &bus->ecam, config->ecam_base);
 	if (!err)
 		err = bus_add(config->ports, &bus->address, config->address_port);

@@ -97,6 +97,8 @@ struct pci_bus_config {
 	struct irq_line intx[PCI_INTX_LINES]; /* level-triggered */
 	unsigned int intx_gsi;		      /* of intx[0]; the others follow */
 	struct msi_backend *msi;	      /* borrowed */
+	bool as_hardware; /* the host bridge has the name of a PC's: for guests that must not know
+			   */
 };
 
 struct pci_bus {

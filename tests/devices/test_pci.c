@@ -625,6 +625,26 @@ static void reset_puts_everything_back(void **state)
 	assert_int_equal(config_get(f, 2, 6, 2), PCI_STATUS_CAP_LIST);
 }
 
+static void a_guest_that_must_not_know_sees_the_bridge_of_a_pc(void **state)
+{
+	struct bus ports, mmio;
+	struct pci_bus pci;
+	struct pci_bus_config config = {.ports = &ports,
+					.mmio = &mmio,
+					.ecam_base = ECAM,
+					.address_port = 0xcf8,
+					.as_hardware = true};
+
+	(void)state;
+	bus_init(&ports, NULL);
+	bus_init(&mmio, NULL);
+	assert_int_equal(pci_bus_init(&pci, &config), 0);
+	assert_int_equal(get(&mmio, ECAM, 4), 0x29c08086);
+	pci_bus_destroy(&pci);
+	bus_destroy(&mmio);
+	bus_destroy(&ports);
+}
+
 static void a_bus_without_room_says_so(void **state)
 {
 	struct bus ports, mmio;
@@ -649,6 +669,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		test(the_host_bridge_answers_both_ways),
+		cmocka_unit_test(a_guest_that_must_not_know_sees_the_bridge_of_a_pc),
 		test(a_device_shows_who_it_is),
 		test(nobody_answers_with_ones),
 		test(the_address_port_takes_doublewords_only),

@@ -34,6 +34,7 @@ expected() {
 		pvpanic 0
 		virtio 0
 		disk nvme0n1 nvme
+		pci 8086:29c0 1ae0:001f 8086:100e
 		END
 		;;
 	*)
@@ -56,6 +57,7 @@ expected() {
 		pvpanic 1
 		disk vda ?
 		cards virtio_net
+		pci 1b36:0008 1af4:1042 1af4:1041 .*
 		ping 0
 		END
 		;;
@@ -126,6 +128,23 @@ life() {
 for mode in full para hybrid; do
 	life $mode
 done
+# The whole comparison, by the rows of its table. A guest that knows needs few exits to get to init.
+comparison() {
+	begin "compare"
+	"$minivmm" compare --kernel "$guests/cloud-6.12.bzImage" >"$log" 2>"$work/err" </dev/null
+	check "goes well" is $? 0
+	check "says what kind of host this is" has 'host: (emulated|hardware).*'
+	check "every mode has its own disk" has 'disk +nvme0n1 +nvme0n1 +vda +vda'
+	check "without a driver there is no figure" has 'network card +n/a +n/a +eth0 +eth0'
+	check "every phase came to its end" hasnt failed
+	check "para boots with at most 0.3 of full's exits" few_exits
+	check "virtio's console costs no exit to minivmm" has '  bytes per exit to minivmm +[0-9.]+ +[0-9.]+ +no exit +no exit'
+	report
+}
+
+few_exits() { awk '/exits to minivmm/ { exit !($7 > 0 && $9 <= 0.3 * $7) }' "$log"; }
+
+comparison
 detection full full-6.12 2
 detection para full-6.12 1
 detection hybrid full-6.12 2 --console both

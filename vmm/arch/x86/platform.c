@@ -131,6 +131,7 @@ struct pci_bus_config arch_pci_config(struct machine *machine)
 		.mem32 = {LAYOUT_MMIO_BASE, LAYOUT_MMIO_SIZE},
 		.mem64 = {end_of_ram(vm), LAYOUT_HIGH_MMIO_SIZE},
 		.intx_gsi = GSI_PCI,
+		.as_hardware = !machine->config->mode->hypervisor_visible,
 	};
 
 	for (unsigned int i = 0; i < PCI_INTX_LINES; i++)
