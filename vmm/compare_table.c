@@ -103,7 +103,7 @@ static int by_most(const void *a, const void *b)
 /* The busiest regions; what is below a hundredth of an operation is left out. */
 static void region_rows(const struct table *table)
 {
-	static struct region_row rows[COMPARE_MAX * 2 * BUS_MAX_REGIONS];
+	struct region_row rows[COMPARE_MAX * 2 * BUS_MAX_REGIONS];
 	unsigned int n = 0;
 
 	for (unsigned int i = 0; i < table->comparison->n; i++) {
@@ -268,9 +268,8 @@ static void counter_rows(struct table *table)
 
 void compare_print(const struct comparison *comparison, FILE *out)
 {
-	static struct table table; /* tens of KiB */
+	struct table table = {.comparison = comparison, .out = out};
 
-	table = (struct table){.comparison = comparison, .out = out};
 	fprintf(out, "kernel: %s\nhost: %s\n\n", comparison->kernel, comparison->host);
 	label(&table, "mode");
 	for (unsigned int i = 0; i < comparison->n; i++)

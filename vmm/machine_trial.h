@@ -18,8 +18,8 @@ typedef void (*trial_progress)(void *arg, enum workload_phase phase);
 
 /*
  * Boots the machine and waits for its end; *trial, of memory shared with child processes, is filled
- * in. 0, or -errno, logged, when the guest never came to its work or did not end it well; what was
- * measured until then is there.
+ * in. 0, or -errno, logged, when there was no machine to be had (then not even the first sample is
+ * taken) or the guest did not go through its work well; what was measured until then is there.
  */
 int machine_trial_run(const struct trial_request *request, trial_progress progress, void *arg,
 		      struct trial *trial);
