@@ -33,11 +33,13 @@ for series in 6.1 6.12; do
 		--module virtio_pci --module virtio_mmio --module virtio_console --module virtio_rng --busybox \
 		--file tests/guests/probe-console:/bin/probe-console "$build/guests/console-$series.cpio"
 done
-for series in 6.1 6.12; do
+for kernel in cloud-6.1 cloud-6.12 full-6.12; do
+	card=virtio_net
+	[ $kernel != full-6.12 ] || card=e1000
 	! command -v iperf3 >/dev/null || scripts/mkinitramfs \
-		--modules "$(scripts/guest-kernel --modules cloud $series)" --bare \
-		--module virtio_pci --module virtio_mmio --module virtio_net --busybox --program iperf3 \
-		--file tests/guests/net-probe:/bin/net-probe "$build/guests/net-cloud-$series.cpio"
+		--modules "$(scripts/guest-kernel --modules ${kernel%-*} ${kernel#*-})" --bare \
+		--module virtio_pci --module virtio_mmio --module $card --busybox --program iperf3 \
+		--file tests/guests/net-probe:/bin/net-probe "$build/guests/net-$kernel.cpio"
 done
 
 # Debian's own detection tools, in a folder of their own beside busybox'.
