@@ -16,6 +16,7 @@
 
 enum {
 	BLK_REQUESTS = 128,
+	BLK_BATCH_BYTES = 256 * 1024,
 	/* What no driver exceeds that heeds the limits: one request can take only so long. */
 	BLK_MAX_BYTES = 1 << 28,
 	/*
@@ -215,6 +216,7 @@ static void begin(struct blk_request *request)
 	request->filled = 0;
 	request->disk.durable = queue->write_through;
 	request->disk.unmap = false;
+	request->disk.len = 0;
 	request->status = iov_take_last(&request->chain.out);
 	if (!request->status) { /* or a chain longer than any we offer to take */
 		release(request);
@@ -229,16 +231,29 @@ static void begin(struct blk_request *request)
 		finish(request, VIRTIO_BLK_S_IOERR);
 }
 
-/* All that is in the ring, as one batch for the disk. */
+/*
+ * What is in the ring, as one batch for the disk; batch_done() may come from here. What hits the
+ * host's cache is copied while a batch is handed over, so that large requests are no batch: the
+ * driver gets the first back while the next is copied.
+ */
 static void take_requests(struct blk_queue *queue)
 {
-	while (queue->free && virtio_pop(queue->dev, queue->index, &queue->free->chain)) {
+	uint64_t bytes = 0;
+
+	for (unsigned int n = 0; n < BLK_REQUESTS; n++) {
 		struct blk_request *request = queue->free;
 
+		if (!request || !virtio_pop(queue->dev, queue->index, &request->chain))
+			break;
 		queue->free = request->next_free;
 		begin(request);
+		bytes += request->disk.len;
+		if (bytes >= BLK_BATCH_BYTES) {
+			disk_commit(queue->disk, queue->index);
+			bytes = 0;
+		}
 	}
-	disk_commit(queue->disk, queue->index); /* batch_done() may come from here */
+	disk_commit(queue->disk, queue->index);
 	virtio_flush(queue->dev, queue->index);
 }
 
@@ -261,12 +276,10 @@ void blk_queue_serve(struct blk_queue *queue)
 void blk_queue_batch_done(struct blk_queue *queue)
 {
 	virtio_flush(queue->dev, queue->index);
-	if (!queue->running)
-		disk_commit(queue->disk, queue->index); /* a request's next range */
-	else if (queue->serving)
-		take_requests(queue);
-	else
+	if (queue->running && !queue->serving)
 		blk_queue_serve(queue);
+	else
+		disk_commit(queue->disk, queue->index); /* a request's next range */
 }
 
 int blk_queue_init(struct blk_queue *queue, struct virtio_device *dev, struct disk *disk,

@@ -375,6 +375,20 @@ static void a_kick_is_one_batch_and_one_interrupt(void **state)
 	assert_int_equal(driver.transport.queue_interrupts[0], 1);
 }
 
+static void large_requests_are_handed_over_in_smaller_batches(void **state)
+{
+	struct offer offers[8];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(offers); i++)
+		offers[i] = offer(VIRTIO_BLK_T_OUT, i, data, DATA_SIZE);
+	ram->commits = 0;
+	fake_driver_kick(&driver, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(offers); i++)
+		comes_back(&offers[i]);
+	assert_in_range(ram->commits, 2, 6);
+}
+
 static void completions_of_one_wake_are_one_interrupt(void **state)
 {
 	struct offer offers[16];
@@ -951,6 +965,7 @@ int main(void)
 		with(setup, a_flush_goes_down_to_the_disk),
 		with(setup, discard_and_write_zeroes_do_all_their_ranges),
 		with(setup, a_kick_is_one_batch_and_one_interrupt),
+		with(setup, large_requests_are_handed_over_in_smaller_batches),
 		with(setup, completions_of_one_wake_are_one_interrupt),
 		with(setup, with_many_in_flight_no_kick_is_asked_for),
 		with(setup, more_requests_than_the_pool_wait_in_the_ring),
