@@ -175,6 +175,11 @@ static int take_cloud_init(struct machine_levers *levers)
 	const char *text = levers->config->options.cloud_init;
 	int err = text ? cloud_init_parse(&levers->cloud_init, text) : 0;
 
+	if (!err && levers->set & LEVER_CLOUD_INIT && !cloud_init_has_files(&levers->cloud_init) &&
+	    levers->config->options.serial) {
+		log_error(0, "--serial: cloud-init without files is the serial number itself");
+		err = -EINVAL;
+	}
 	if (!err && cloud_init_has_files(&levers->cloud_init) &&
 	    levers->config->ndisks == IDENTITY_MAX_DISKS) {
 		log_error(0, "--cloud-init: no place for its disk behind %d others",

@@ -279,6 +279,7 @@ static void what_contradicts_itself_is_refused(void **state)
 		 0,
 		 "--credential ssh.authorized_keys.root is given as well"},
 		{{.cloud_init = "foo=bar"}, 0, "--cloud-init: unknown 'foo=bar'"},
+		{{.cloud_init = "", .serial = "x"}, 0, "--serial: cloud-init without files is"},
 		{{.cloud_init = "user-data=/no/such"}, 0, "user-data '/no/such': cannot read"},
 		{{.cloud_init = "user-data=/dev/null"},
 		 IDENTITY_MAX_DISKS,
