@@ -36,6 +36,7 @@ boot_matrix() {
 	check "LAPIC timer not calibrated" has 'probe: apic-calibrated 0'
 	check "delay loop preset" has 'probe: delay-preset 1'
 	check "SMBIOS UUID is the one printed" has "init: uuid $(uuid_printed)"
+	check "machine-id in the initramfs is the UUID's" has "init: machine-id $(uuid_printed | tr -d -)"
 	check "dmidecode reads all tables without complaint" has 'probe: dmidecode 0 1[0-9] 0'
 	check "the kernel complains of nothing" hasnt 'probe: complaint'
 	check "the wall clock is right" clock_right
