@@ -2,7 +2,7 @@
 # run.sh: everything that needs a Linux guest. Makes kernels and initramfs ready, then runs the scripts beside it where
 # KVM can boot them: here, or in scripts/nested, in one machine for all.
 #
-#   tests/guests/run.sh [--soak] [SCRIPT...]		scripts: payloads, linux, modes, disk, console, net; all of them unless given
+#   tests/guests/run.sh [--soak] [SCRIPT...]		scripts: payloads, linux, modes, disk, console, net, identity; all of them unless given
 #
 # Adds a line per check to $CHECK_RESULTS, if set; $O is the build folder.
 set -euo pipefail
@@ -56,9 +56,26 @@ for kernel in cloud-6.1 cloud-6.12 full-6.1 full-6.12; do
 		--file tests/guests/modes-probe:/bin/modes-probe "$build/guests/modes-$kernel.cpio"
 done
 
+scripts/mkinitramfs --modules "$(scripts/guest-kernel --modules cloud 6.1)" --bare \
+	--module virtio_pci --module virtio_mmio --module virtio_blk --module virtio_net --module virtio_console \
+	--module ext4 --module button --busybox --init tests/guests/identity-init "$build/guests/identity.cpio"
+
 soak=
 [ "${1:-}" != --soak ] || { soak=--soak; shift; }
-[ $# -gt 0 ] || set -- payloads linux modes disk console net
+[ $# -gt 0 ] || set -- payloads linux modes disk console net identity
+memory=3G limit=1500
+[ -z "$soak" ] || limit=14400
+case " $* " in
+*" identity "*)
+	releases=12 memory=5G # where copies of the image lie, and three machines run at once
+	[ -z "$soak" ] || releases='12 13' memory=14G
+	for release in $releases; do
+		scripts/debian-image --include virt-what "$release" "$build/guests/debian-$release.img" && continue
+		printf 'skip\t0\tIdentity: Debian %s\tno image of it\n' "$release" >>"${CHECK_RESULTS:-/dev/null}"
+		rm -f "$build/guests/debian-$release.img"
+	done
+	;;
+esac
 # shellcheck disable=SC2016 # for the shell that is started
 all='status=0; soak=$1; shift; for script; do tests/guests/$script.sh $soak || status=1; done; exit $status'
 
@@ -72,7 +89,7 @@ export NESTED_EXCHANGE
 trap 'rm -rf "$NESTED_EXCHANGE"' EXIT
 status=0
 results=${CHECK_RESULTS:-/dev/null}
-CHECK_RESULTS=$NESTED_EXCHANGE/results scripts/nested --timeout "${GUESTS_TIMEOUT:-900}" -- \
+CHECK_RESULTS=$NESTED_EXCHANGE/results scripts/nested --mem $memory --timeout "${GUESTS_TIMEOUT:-$limit}" -- \
 	bash -c "$all" run "$soak" "$@" </dev/null || status=$?
 [ ! -e "$NESTED_EXCHANGE/results" ] || cat "$NESTED_EXCHANGE/results" >>"$results"
 exit $status
