@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -174,6 +175,25 @@ static void frames_that_the_host_refuses_are_dropped(void **state)
 	net_card_free(&card);
 }
 
+/* Whose address a frame bears is between the guest and the host's network, which has the means. */
+static void a_frame_that_bears_anothers_address_goes_out_as_it_is(void **state)
+{
+	struct net_card card;
+	struct fake_segment segment = {.len = HEADER + 60};
+	uint8_t *frame;
+
+	(void)state;
+	net_card_start(&card, 0);
+	segment.gpa = net_card_put_frame(&card, 60, 1);
+	frame = (uint8_t *)net_card_at(&card, segment.gpa, segment.len) + HEADER;
+	memcpy(frame + 6, "\x02\x00\x00\x00\x00\x99", 6);
+	fake_driver_offer(&card.driver, TX, &segment, 1);
+	fake_driver_kick(&card.driver, TX);
+	assert_int_equal(card.nic.nsent, 1);
+	assert_memory_equal(card.nic.sent[0].bytes, frame, 60);
+	net_card_free(&card);
+}
+
 static void a_full_host_makes_frames_wait_and_none_is_sent_twice(void **state)
 {
 	struct net_card card;
@@ -246,6 +266,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_frame_is_dropped_and_the_next_one_goes_out),
 		cmocka_unit_test(a_frame_in_more_pieces_than_the_host_takes_is_dropped),
 		cmocka_unit_test(frames_that_the_host_refuses_are_dropped),
+		cmocka_unit_test(a_frame_that_bears_anothers_address_goes_out_as_it_is),
 		cmocka_unit_test(a_full_host_makes_frames_wait_and_none_is_sent_twice),
 		cmocka_unit_test(one_batch_is_one_interrupt_and_a_turn_is_bounded),
 		cmocka_unit_test(a_reset_forgets_a_waiting_frame),
