@@ -53,7 +53,7 @@ static unsigned int describe_devices(const struct machine *machine, struct acpi_
 	if (mode->virtio)
 		all[n++] = pvpanic;
 	for (unsigned int i = 0; i < machine->nmmio; i++)
-		all[n++] = platform_mmio_description(i);
+		all[n++] = platform_mmio_description(machine, i);
 	return n;
 }
 

@@ -139,23 +139,33 @@ struct pci_bus_config arch_pci_config(struct machine *machine)
 	return config;
 }
 
-/* Interrupts that nothing else of this machine uses, for devices that each want one of their own.
+/*
+ * Interrupts that nothing else of this machine uses, for devices that each want one of their own.
+ * The first are INTx's where there is a PCI bus as well, and another polarity, which a guest cannot
+ * have on the same pin.
  */
 static const uint8_t mmio_gsis[LAYOUT_VIRTIO_MMIO_SLOTS] = {
 	16, 17, 18, 19, 20, 21, 22, 23, 5, 6, 7, 3, 12, 13, 14, 15,
 };
 
+static unsigned int first_mmio_gsi(const struct machine *machine)
+{
+	return machine->has_pci ? GSI_PCI_COUNT : 0;
+}
+
 int arch_mmio_slot(struct machine *machine, unsigned int index, uint64_t *base,
 		   struct irq_line *irq)
 {
-	if (index >= LAYOUT_VIRTIO_MMIO_SLOTS)
+	unsigned int first = first_mmio_gsi(machine);
+
+	if (index >= LAYOUT_VIRTIO_MMIO_SLOTS - first)
 		return -ENOSPC;
 	*base = LAYOUT_VIRTIO_MMIO_BASE + index * LAYOUT_VIRTIO_MMIO_STRIDE;
-	*irq = vm_irq_line(&machine->vm, mmio_gsis[index]);
+	*irq = vm_irq_line(&machine->vm, mmio_gsis[first + index]);
 	return 0;
 }
 
-struct acpi_device platform_mmio_description(unsigned int index)
+struct acpi_device platform_mmio_description(const struct machine *machine, unsigned int index)
 {
 	struct acpi_device description = {
 		.hid = "LNRO0005",
@@ -163,7 +173,7 @@ struct acpi_device platform_mmio_description(unsigned int index)
 		.mmio_base = LAYOUT_VIRTIO_MMIO_BASE + index * LAYOUT_VIRTIO_MMIO_STRIDE,
 		.mmio_size = VIRTIO_MMIO_SIZE,
 		.irq = ACPI_IRQ_LEVEL,
-		.gsi = mmio_gsis[index],
+		.gsi = mmio_gsis[first_mmio_gsi(machine) + index],
 		.dma = true,
 	};
 

@@ -30,7 +30,7 @@ struct platform {
 };
 
 /* What ACPI says of virtio-mmio device number index. */
-struct acpi_device platform_mmio_description(unsigned int index);
+struct acpi_device platform_mmio_description(const struct machine *machine, unsigned int index);
 
 /* ACPI and SMBIOS tables and the VM generation into RAM. 0 or -errno, logged. */
 int firmware_write(struct machine *machine);
