@@ -48,11 +48,21 @@ has() { grep -q -x -E "$1" "$log"; }
 hasnt() { ! grep -q -E "$1" "$log"; }
 is() { [ "$1" = "$2" ]; }
 
+# How a kernel's initramfs is given to minivmm; "initramfs" names another one, or "none".
+initrd_of() {
+	case ${initramfs:=} in
+	none) initrd=() ;;
+	'') initrd=(--initrd "$guests/${1%.*}.cpio") ;;
+	*) initrd=(--initrd "$guests/$initramfs") ;;
+	esac
+}
+
 # boot KERNEL OPTION...: runs it to its end; output in $log, messages in $work/err, and its status in $status.
 boot() {
-	local kernel=$1
+	local kernel=$1 initrd
 	shift
-	timeout 180 "$minivmm" run --kernel "$guests/$kernel" --initrd "$guests/${initramfs:-${kernel%.*}.cpio}" \
+	initrd_of "$kernel"
+	timeout 180 "$minivmm" run --kernel "$guests/$kernel" ${initrd[@]+"${initrd[@]}"} \
 		--status-file "$work/outcome" "$@" </dev/null >"$work/raw" 2>"$work/err"
 	status=$?
 	tr -d '\r' <"$work/raw" >"$log"
@@ -60,12 +70,13 @@ boot() {
 
 # A machine that is talked to. start KERNEL OPTION... ; expect PATTERN; type LINE; end.
 start() {
-	local kernel=$1
+	local kernel=$1 initrd
 	shift
+	initrd_of "$kernel"
 	rm -f "$work/in" "$work/out"
 	mkfifo "$work/in" "$work/out"
 	: >"$log"
-	timeout --foreground 600 "$minivmm" run --kernel "$guests/$kernel" --initrd "$guests/${initramfs:-${kernel%.*}.cpio}" \
+	timeout --foreground 600 "$minivmm" run --kernel "$guests/$kernel" ${initrd[@]+"${initrd[@]}"} \
 		"$@" <"$work/in" >"$work/out" 2>"$work/err" &
 	machine=$!
 	exec 5>"$work/in" 6<"$work/out"

@@ -2,7 +2,8 @@
 # run.sh: everything that needs a Linux guest. Makes kernels and initramfs ready, then runs the scripts beside it where
 # KVM can boot them: here, or in scripts/nested, in one machine for all.
 #
-#   tests/guests/run.sh [--soak] [SCRIPT...]		scripts: payloads, linux, modes, disk, console, net, identity; all of them unless given
+#   tests/guests/run.sh [--soak] [SCRIPT...]		scripts: payloads, linux, modes, disk, nvme, console, net,
+#							identity; all of them unless given
 #
 # Adds a line per check to $CHECK_RESULTS, if set; $O is the build folder.
 set -euo pipefail
@@ -56,13 +57,22 @@ for kernel in cloud-6.1 cloud-6.12 full-6.1 full-6.12; do
 		--file tests/guests/modes-probe:/bin/modes-probe "$build/guests/modes-$kernel.cpio"
 done
 
+# A root file system with the same init, for kernels that have driver and file system built in.
+root=$(mktemp -d)
+scripts/mkinitramfs --busybox --file tests/guests/nvme-probe:/bin/nvme-probe "$root/archive"
+(cd "$root" && mkdir files && cd files && cpio -i --quiet <../archive && mkdir sbin && mv init sbin)
+rm -f "$build/guests/root.img"
+truncate -s 64M "$build/guests/root.img"
+mke2fs -q -t ext4 -d "$root/files" "$build/guests/root.img"
+rm -rf "$root"
+
 scripts/mkinitramfs --modules "$(scripts/guest-kernel --modules cloud 6.1)" --bare \
 	--module virtio_pci --module virtio_mmio --module virtio_blk --module virtio_net --module virtio_console \
 	--module ext4 --module button --busybox --init tests/guests/identity-init "$build/guests/identity.cpio"
 
 soak=
 [ "${1:-}" != --soak ] || { soak=--soak; shift; }
-[ $# -gt 0 ] || set -- payloads linux modes disk console net identity
+[ $# -gt 0 ] || set -- payloads linux modes disk nvme console net identity
 memory=3G limit=1500
 [ -z "$soak" ] || limit=14400
 case " $* " in

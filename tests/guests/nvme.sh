@@ -1,0 +1,46 @@
+#!/bin/bash
+# nvme.sh: stock kernels with a root file system on NVMe and no initrd; see linux.sh for how the scripts here run. What
+# NVMe disks have to stand besides is in disk.sh.
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit
+area=NVMe
+. tests/guests/common.sh
+initramfs=none
+
+fact() { sed -n "s/^probe: $1 //p" "$log" | tail -n 1; }
+same() { [ "$(grep -c "^probe: $1 " "$log")" -eq 2 ] && [ "$(grep "^probe: $1 " "$log" | sort -u | wc -l)" -eq 1 ]; }
+at_most() { [ "${1:-none}" -le "$2" ]; }
+
+# Writes to the controller's registers and its vector table that came to user space.
+exits() { awk '$1 == "disk0" && $(NF) == "writes" { sum += $(NF - 1) } END { print sum + 0 }' "$work/err"; }
+
+# root KERNEL QUEUES OPTION...: two boots in one machine, of which the second finds what the first has written.
+root() {
+	local kernel=$1 queues=$2
+	shift 2
+	begin "$kernel, root without an initrd, $queues queues"
+	cp "$guests/root.img" "$work/root.img"
+	start "$kernel.bzImage" --cpus 2 --mem 512M --stats --disk "$work/root.img,model=nvme,queues=$queues" "$@" \
+		--append "quiet panic=-1 root=/dev/nvme0n1 rw -- nvme-probe"
+	check "it is the root" expect '^probe: root /dev/(root|nvme0n1) ext4'
+	check "the second boot reads what the first wrote" expect '^probe: read-back OK'
+	end
+	check "power-off ends it with 0" is "$status" 0
+	check "as many queues as asked for" is "$(fact queues)" $((queues + 1))
+	check "each with a message interrupt" is "$(fact vectors)" $((queues + 1))
+	check "a serial number that stays" same serial
+	check "a qualified name that stays" same name
+	check "a namespace with a UUID that stays" same uuid
+	check "2000 commands, few of them by exits" at_most "$(exits)" 500
+	check "the kernel complains of nothing" hasnt 'probe: complaint'
+	check "fsck outside the guest finds nothing" e2fsck -fn "$work/root.img" >/dev/null 2>&1
+	report
+}
+
+for kernel in cloud-6.1 cloud-6.12; do
+	[ -e "$guests/$kernel.bzImage" ] || continue
+	root $kernel 1
+	[ $kernel != cloud-6.12 ] || root $kernel 2 --transport mmio
+done
+echo "nvme: $passed passed, $failed failed"
+[ $failed -eq 0 ]
