@@ -38,16 +38,11 @@ int cmd_clone(int argc, char **argv)
 {
 	struct clone_options asked = {.full = false};
 	sigset_t signals, before;
-	int noperands, err;
+	int noperands, err, status;
 
-	switch (options_parse(&command, argc, argv, &asked, &noperands)) {
-	case OPTIONS_OK:
-		break;
-	case OPTIONS_DONE:
-		return EXIT_SUCCESS;
-	case OPTIONS_BAD:
-		return EXIT_USAGE;
-	}
+	status = cmd_parse(&command, argc, argv, &asked, &noperands);
+	if (status != CMD_GO_ON)
+		return status;
 	if (noperands != 2 || strcmp(argv[0], argv[1]) == 0) {
 		log_error(0, "clone: want the name of a machine and that of a new one");
 		return EXIT_USAGE;

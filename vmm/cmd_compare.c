@@ -244,16 +244,11 @@ static int check_options(const struct compare_options *given)
 int cmd_compare(int argc, char **argv)
 {
 	struct run run = {.initramfs = -1, .disk = -1};
-	int noperands, status = EXIT_HOST, err;
+	int noperands, status, err;
 
-	switch (options_parse(&command, argc, argv, &run.options, &noperands)) {
-	case OPTIONS_OK:
-		break;
-	case OPTIONS_DONE:
-		return EXIT_SUCCESS;
-	case OPTIONS_BAD:
-		return EXIT_USAGE;
-	}
+	status = cmd_parse(&command, argc, argv, &run.options, &noperands);
+	if (status != CMD_GO_ON)
+		return status;
 	status = check_options(&run.options);
 	if (status != EXIT_SUCCESS)
 		return status;

@@ -68,16 +68,11 @@ static int delete_machine(const char *name, bool ask)
 int cmd_delete(int argc, char **argv)
 {
 	struct delete_command asked = {.yes = false};
-	int noperands;
+	int noperands, status;
 
-	switch (options_parse(&command, argc, argv, &asked, &noperands)) {
-	case OPTIONS_OK:
-		break;
-	case OPTIONS_DONE:
-		return EXIT_SUCCESS;
-	case OPTIONS_BAD:
-		return EXIT_USAGE;
-	}
+	status = cmd_parse(&command, argc, argv, &asked, &noperands);
+	if (status != CMD_GO_ON)
+		return status;
 	if (noperands != 1 || !identity_hostname_valid(argv[0])) {
 		log_error(0, "delete: want one machine's name");
 		return EXIT_USAGE;

@@ -178,14 +178,9 @@ int cmd_identity(int argc, char **argv)
 	struct shown shown = {.known = false};
 	int noperands, status;
 
-	switch (options_parse(&command, argc, argv, &asked, &noperands)) {
-	case OPTIONS_OK:
-		break;
-	case OPTIONS_DONE:
-		return EXIT_SUCCESS;
-	case OPTIONS_BAD:
-		return EXIT_USAGE;
-	}
+	status = cmd_parse(&command, argc, argv, &asked, &noperands);
+	if (status != CMD_GO_ON)
+		return status;
 	if (noperands + (asked.uuid != NULL) != 1) {
 		log_error(0, "identity: want one machine's name, or --uuid");
 		return EXIT_USAGE;

@@ -156,16 +156,11 @@ int cmd_list(int argc, char **argv)
 {
 	struct list_command asked = {.json = false};
 	struct list list = {.n = 0};
-	int noperands, err;
+	int noperands, err, status;
 
-	switch (options_parse(&command, argc, argv, &asked, &noperands)) {
-	case OPTIONS_OK:
-		break;
-	case OPTIONS_DONE:
-		return EXIT_SUCCESS;
-	case OPTIONS_BAD:
-		return EXIT_USAGE;
-	}
+	status = cmd_parse(&command, argc, argv, &asked, &noperands);
+	if (status != CMD_GO_ON)
+		return status;
 	err = add_kept(&list);
 	if (machine_claims_each(add_running, &list) < 0 || list.err)
 		err = -EIO;

@@ -94,16 +94,11 @@ int cmd_template(int argc, char **argv)
 {
 	struct template_command asked = {.fix = false};
 	char *image;
-	int noperands, err = 0;
+	int noperands, err = 0, status;
 
-	switch (options_parse(&command, argc, argv, &asked, &noperands)) {
-	case OPTIONS_OK:
-		break;
-	case OPTIONS_DONE:
-		return EXIT_SUCCESS;
-	case OPTIONS_BAD:
-		return EXIT_USAGE;
-	}
+	status = cmd_parse(&command, argc, argv, &asked, &noperands);
+	if (status != CMD_GO_ON)
+		return status;
 	if (noperands != 1) {
 		log_error(0, "template: want one disk's name");
 		return EXIT_USAGE;

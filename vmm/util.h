@@ -28,4 +28,7 @@ static inline bool is_power_of_two(uint64_t value)
  */
 const char *nearest_word(const char *word, size_t len, const char *const *words, size_t nwords);
 
+/* The value of a hexadecimal digit, or -1. */
+int hex_digit(char c);
+
 #endif

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "vmm/util.h"
+
 /* Where byte i of the mixed-endian form stands in the text's order; its own inverse. */
 static const uint8_t mixed_order[UUID_SIZE] = {3, 2, 1,	 0,  5,	 4,  7,	 6,
 					       8, 9, 10, 11, 12, 13, 14, 15};
@@ -21,17 +23,6 @@ int uuid_random(struct uuid *uuid)
 	random.bytes[8] = (random.bytes[8] & 0x3f) | 0x80;
 	*uuid = random;
 	return 0;
-}
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 int uuid_parse(struct uuid *uuid, const char *text)

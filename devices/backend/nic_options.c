@@ -41,17 +41,6 @@ static int parse_number(const char *text, unsigned long min, unsigned long max,
 	return 0;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 int nic_parse_mac(const char *text, uint8_t mac[static NIC_MAC_SIZE])
 {
 	uint8_t bytes[NIC_MAC_SIZE];
