@@ -1,9 +1,9 @@
 #!/bin/bash
 # run.sh: everything that needs a Linux guest. Makes kernels and initramfs ready, then runs the scripts beside it where
-# KVM can boot them: here, or in scripts/nested, in one machine for all.
+# KVM can boot them: here, or in scripts/nested, in two machines for all.
 #
-#   tests/guests/run.sh [--soak] [SCRIPT...]		scripts: payloads, linux, modes, disk, nvme, console, net,
-#							identity; all of them unless given
+#   tests/guests/run.sh [--soak] [SCRIPT...]		scripts: payloads, linux, modes, console, disk, nvme, net,
+#							identity, login; all of them unless given
 #
 # Adds a line per check to $CHECK_RESULTS, if set; $O is the build folder.
 set -euo pipefail
@@ -72,16 +72,16 @@ scripts/mkinitramfs --modules "$(scripts/guest-kernel --modules cloud 6.1)" --ba
 
 soak=
 [ "${1:-}" != --soak ] || { soak=--soak; shift; }
-[ $# -gt 0 ] || set -- payloads linux modes disk nvme console net identity
-memory=3G limit=1500
+[ $# -gt 0 ] || set -- payloads linux modes console disk nvme net identity login
+limit=2400
 [ -z "$soak" ] || limit=14400
 case " $* " in
-*" identity "*)
-	releases=12 memory=5G # where copies of the image lie, and three machines run at once
-	[ -z "$soak" ] || releases='12 13' memory=14G
+*" identity "* | *" login "*)
+	releases=12
+	[ -z "$soak" ] || releases='12 13'
 	for release in $releases; do
 		scripts/debian-image --include virt-what "$release" "$build/guests/debian-$release.img" && continue
-		printf 'skip\t0\tIdentity: Debian %s\tno image of it\n' "$release" >>"${CHECK_RESULTS:-/dev/null}"
+		printf 'skip\t0\tDebian %s\tno image of it\n' "$release" >>"${CHECK_RESULTS:-/dev/null}"
 		rm -f "$build/guests/debian-$release.img"
 	done
 	;;
@@ -93,13 +93,35 @@ if kind=$(scripts/kvm-kind); then
 	echo "guests: on this machine's KVM"
 	exec bash -c "$all" run "$soak" "$@"
 fi
-echo "guests: in an emulated machine ($kind)"
-NESTED_EXCHANGE=$(mktemp -d)
-export NESTED_EXCHANGE
-trap 'rm -rf "$NESTED_EXCHANGE"' EXIT
+echo "guests: in emulated machines ($kind)"
+exchange=$(mktemp -d)
+trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$exchange"' EXIT
+
+# machine MEMORY SCRIPT...: one emulated machine for these. Copies of disk images lie in its memory.
+machine() {
+	local memory=$1 name=${2:-} status=0
+	shift
+	[ $# -gt 0 ] || return 0
+	mkdir "$exchange/$name"
+	CHECK_RESULTS=$exchange/$name/results scripts/nested --exchange "$exchange/$name" --mem "$memory" \
+		--timeout "${GUESTS_TIMEOUT:-$limit}" -- bash -c "$all" run "$soak" "$@" </dev/null || status=$?
+	[ ! -e "$exchange/$name/results" ] || cat "$exchange/$name/results" >>"${CHECK_RESULTS:-/dev/null}"
+	return $status
+}
+
+# Two side by side: an emulated machine keeps little more than one processor busy.
+first=() second=()
+for script; do
+	case $script in
+	identity | login | net | nvme) second+=("$script") ;;
+	*) first+=("$script") ;;
+	esac
+done
+memory=5G
+[ -z "$soak" ] || memory=14G
 status=0
-results=${CHECK_RESULTS:-/dev/null}
-CHECK_RESULTS=$NESTED_EXCHANGE/results scripts/nested --mem $memory --timeout "${GUESTS_TIMEOUT:-$limit}" -- \
-	bash -c "$all" run "$soak" "$@" </dev/null || status=$?
-[ ! -e "$NESTED_EXCHANGE/results" ] || cat "$NESTED_EXCHANGE/results" >>"$results"
+machine $memory "${second[@]}" >"$exchange/second.log" 2>&1 &
+machine 3G "${first[@]}" || status=$?
+wait $! || status=$?
+cat "$exchange/second.log"
 exit $status
