@@ -66,8 +66,11 @@ test: $(test_programs)
 
 # What building and testing takes beyond a bare Debian; installed when missing.
 check-packages:
-	$(Q)scripts/need-packages gcc libc6-dev make libcmocka-dev clang clang-format-14 libclang-rt-14-dev man-db git \
-		qemu-system-x86 busybox-static cpio kmod acpica-tools dmidecode xz-utils zstd lz4 procps virt-what pciutils e2fsprogs iproute2 iperf3 passt
+	$(Q)scripts/need-packages gcc libc6-dev make libcmocka-dev git man-db procps \
+		clang clang-format-14 libclang-rt-14-dev \
+		acpica-tools dmidecode genisoimage jq openssh-client e2fsprogs \
+		qemu-system-x86 busybox-static cpio kmod xz-utils zstd lz4 mmdebstrap \
+		virt-what pciutils iproute2 iperf3 passt
 
 check: check-packages
 	$(Q)$(MAKE) -j2 WERROR=1 all
