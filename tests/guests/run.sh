@@ -100,10 +100,13 @@ trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$exchange"' EXIT
 
 # machine SCRIPT: an emulated machine of its own. Under load such a machine, or a guest in it, now and then stops for good:
 # the emulator's fault, which its watchdog tells by status 125. Then it is made anew; and so once where a check failed, which
-# a fault of ours does again. What the last one has checked counts.
+# a fault of ours does again. What the last one has checked counts; what failed before is told among the skipped.
 machine() {
 	local script=$1 share=$exchange/$1 attempt status=125
 	for attempt in 1 2 3; do
+		[ ! -e "$share/results" ] || awk -F '\t' -v OFS='\t' \
+			'$1 == "fail" { print "skip", $2, $3, "failed once, then tried in a new machine: " $4 }' \
+			"$share/results" >>"${CHECK_RESULTS:-/dev/null}"
 		rm -rf "$share"
 		mkdir "$share"
 		[ $attempt -eq 1 ] || echo "guests: $script: ended with $status; again in a new machine"
