@@ -32,7 +32,6 @@ void progress_start(struct progress *progress, const char *what, uint64_t total)
 {
 	*progress = (struct progress){.what = what, .total = total ? total : 1};
 	progress->terminal = isatty(STDERR_FILENO);
-	progress->shown_ms = now_ms();
 }
 
 void progress_add(struct progress *progress, uint64_t bytes)
