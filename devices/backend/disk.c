@@ -149,7 +149,9 @@ void disk_drain(struct disk *disk)
 		if (queue->in_flight > 0)
 			disk_commit(disk, i);
 		while (queue->in_flight > 0) {
-			disk->ops->wait(disk, i);
+			/* What is settled waits for nobody but us. */
+			if (!queue->settled.first)
+				disk->ops->wait(disk, i);
 			disk_run(queue, false);
 		}
 	}

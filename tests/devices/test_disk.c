@@ -296,6 +296,21 @@ static void drain_returns_with_nothing_in_flight(void **state)
 	disk_drain(disk);
 }
 
+/* Requests that the disk has nothing to do for, each submitted from the last one's done(). */
+static void drain_waits_for_no_host_where_there_is_nothing_to_wait_for(void **state)
+{
+	struct test_request empty = make(DISK_READ, 0, 0);
+	struct test_request outside = make(DISK_READ, SIZE, 512);
+
+	(void)state;
+	empty.again = outside.again = 100;
+	submit(&empty);
+	submit(&outside);
+	disk_drain(disk);
+	assert_int_equal(empty.done, 101);
+	assert_int_equal(outside.done, 101);
+}
+
 static void a_grown_disk_is_reported_once(void **state)
 {
 	struct test_request test = make(DISK_DISCARD, SIZE, 512);
@@ -352,6 +367,7 @@ int main(void)
 		disk_test(done_may_submit_the_next_request),
 		disk_test(an_endless_queue_leaves_room_for_others),
 		disk_test(drain_returns_with_nothing_in_flight),
+		disk_test(drain_waits_for_no_host_where_there_is_nothing_to_wait_for),
 		disk_test(a_grown_disk_is_reported_once),
 		disk_test(a_shrunk_disk_refuses_what_is_gone),
 		disk_test(a_size_that_cannot_be_told_changes_nothing),
