@@ -28,39 +28,32 @@ static void end_guest(struct machine *machine)
 	loop_stop(&machine->loop);
 }
 
-/* The first end counts; what comes after it is dropped. Any thread. */
-static void end_run(struct machine *machine, enum outcome_kind kind, uint32_t value)
+/* The guest ended itself, or the host ends it. Any thread. */
+
+static void end_by_guest(struct machine *machine, enum outcome_kind kind, uint32_t value)
 {
-	pthread_mutex_lock(&machine->lock);
-	if (machine->outcome.kind == OUTCOME_NONE && !machine->reset)
-		machine->outcome = (struct outcome){.kind = kind, .value = value};
-	pthread_mutex_unlock(&machine->lock);
+	ending_by_guest(&machine->ending, kind, value);
+	end_guest(machine);
+}
+
+static void end_by_host(struct machine *machine, enum outcome_kind kind, uint32_t value)
+{
+	ending_by_host(&machine->ending, kind, value);
 	end_guest(machine);
 }
 
 static void want_reset(struct machine *machine)
 {
-	bool panicked;
-
-	pthread_mutex_lock(&machine->lock);
-	panicked = machine->panicked;
-	if (machine->outcome.kind == OUTCOME_NONE && !machine->options->no_reboot)
-		machine->reset = true;
-	pthread_mutex_unlock(&machine->lock);
-	if (machine->options->no_reboot)
-		end_run(machine, panicked ? OUTCOME_PANIC : OUTCOME_RESET, 0);
+	ending_reset(&machine->ending);
 	end_guest(machine);
 }
 
 static void panicked(struct machine *machine)
 {
-	log_notice("the guest's kernel panicked");
-	pthread_mutex_lock(&machine->lock);
-	machine->panicked = true;
-	pthread_mutex_unlock(&machine->lock);
-	/* Otherwise its panic= decides: a reset will come or not. */
+	log_guest(&machine->panic_said, "its kernel panicked");
+	ending_panic(&machine->ending);
 	if (machine->options->no_reboot)
-		end_run(machine, OUTCOME_PANIC, 0);
+		end_guest(machine);
 }
 
 static void take_event(struct event_sink *sink, enum machine_event event, uint32_t value)
@@ -69,7 +62,7 @@ static void take_event(struct event_sink *sink, enum machine_event event, uint32
 
 	switch (event) {
 	case MACHINE_POWEROFF:
-		end_run(machine, OUTCOME_POWEROFF, 0);
+		end_by_guest(machine, OUTCOME_POWEROFF, 0);
 		break;
 	case MACHINE_RESET:
 		want_reset(machine);
@@ -78,16 +71,17 @@ static void take_event(struct event_sink *sink, enum machine_event event, uint32
 		panicked(machine);
 		break;
 	case MACHINE_CRASHLOADED:
-		log_notice("the guest's kernel panicked and starts its crash kernel");
+		log_guest(&machine->crash_kernel_said,
+			  "its kernel panicked and starts its crash kernel");
 		break;
 	case MACHINE_DEBUG_EXIT:
-		end_run(machine, OUTCOME_DEBUG_EXIT, value);
+		end_by_guest(machine, OUTCOME_DEBUG_EXIT, value);
 		break;
 	case MACHINE_MARK:
 		machine->config->watch->mark(machine->config->watch, machine, value);
 		break;
 	case MACHINE_CRASHED:
-		end_run(machine, OUTCOME_CRASH, 0);
+		end_by_guest(machine, OUTCOME_CRASH, 0);
 		break;
 	}
 }
@@ -96,21 +90,21 @@ static void timeout_fired(struct loop_timer *timer)
 {
 	struct machine *machine = container_of(timer, struct machine, timeout);
 
-	end_run(machine, OUTCOME_TIMEOUT, 0);
+	end_by_host(machine, OUTCOME_TIMEOUT, 0);
 }
 
 static void grace_fired(struct loop_timer *timer)
 {
 	struct machine *machine = container_of(timer, struct machine, grace);
 
-	end_run(machine, OUTCOME_SIGNAL, machine->ending_signal);
+	end_by_host(machine, OUTCOME_SIGNAL, machine->ending_signal);
 }
 
 static void quit_typed(struct terminal *terminal)
 {
 	struct machine *machine = container_of(terminal, struct machine, terminal);
 
-	end_run(machine, OUTCOME_SIGNAL, SIGTERM);
+	end_by_host(machine, OUTCOME_SIGNAL, SIGTERM);
 }
 
 /* The first one asks the guest, the second does not. */
@@ -119,7 +113,7 @@ static void ending_signal(struct machine *machine, uint32_t number)
 	uint64_t grace_ns = (uint64_t)machine->options->grace * 1000000000;
 
 	if (machine->ending_signal || grace_ns == 0) {
-		end_run(machine, OUTCOME_SIGNAL, number);
+		end_by_host(machine, OUTCOME_SIGNAL, number);
 		return;
 	}
 	machine->ending_signal = number;
@@ -283,7 +277,7 @@ int machine_create(const struct machine_config *config, struct machine **out)
 	machine->kernel.fd = machine->initrd.fd = machine->signals.fd = -1;
 	machine->vm.fd = machine->vm.kvm_fd = -1;
 	machine->events.post = take_event;
-	pthread_mutex_init(&machine->lock, NULL);
+	ending_init(&machine->ending, machine->options->no_reboot);
 	err = loop_init(&machine->loop);
 	for (size_t i = 0; i < ARRAY_SIZE(steps) && !err; i++)
 		err = steps[i](machine);
@@ -311,7 +305,7 @@ void machine_free(struct machine *machine)
 	vm_destroy(&machine->vm);
 	machine_boot_close(machine);
 	loop_destroy(&machine->loop);
-	pthread_mutex_destroy(&machine->lock);
+	ending_destroy(&machine->ending);
 	free(machine);
 }
 
@@ -338,6 +332,8 @@ static int machine_reset(struct machine *machine)
 	int err;
 
 	machine->resets++;
+	log_guest_rearm(&machine->panic_said);
+	log_guest_rearm(&machine->crash_kernel_said);
 	log_verbose("reset %u", machine->resets);
 	machine_devices_reset(machine);
 	arch_platform_reset(machine);
@@ -354,17 +350,6 @@ static int machine_reset(struct machine *machine)
 	return err;
 }
 
-static bool ended_well(struct machine *machine)
-{
-	bool well;
-
-	pthread_mutex_lock(&machine->lock);
-	well = machine->outcome.kind == OUTCOME_POWEROFF ||
-	       machine->outcome.kind == OUTCOME_RESET || (machine->reset && !machine->panicked);
-	pthread_mutex_unlock(&machine->lock);
-	return well;
-}
-
 /*
  * A guest that wrote to its disk and then ended by its own will has put there what it was given
  * once: at its next start those files are its own.
@@ -375,24 +360,11 @@ static int note_adoption(struct machine *machine)
 	int err;
 
 	if (!levers->once || !(levers->set & (LEVER_CREDENTIALS | LEVER_INITRD)) ||
-	    !ended_well(machine) || !machine_disks_wrote(machine))
+	    !ending_is_well(&machine->ending) || !machine_disks_wrote(machine))
 		return 0;
 	log_verbose("the guest has its ids: files with them are its own from now on");
 	err = machine_levers_adopted(levers);
 	return err ? err : machine_boot_append_identity(machine);
-}
-
-/* What happened while the guest ran: true if it wants to boot again. */
-static bool take_reset(struct machine *machine)
-{
-	bool reset;
-
-	pthread_mutex_lock(&machine->lock);
-	reset = machine->reset;
-	machine->reset = false;
-	machine->panicked = false;
-	pthread_mutex_unlock(&machine->lock);
-	return reset;
 }
 
 struct outcome machine_run(struct machine *machine)
@@ -407,11 +379,11 @@ struct outcome machine_run(struct machine *machine)
 	while (!err) {
 		err = start_vcpus(machine);
 		if (!err)
-			err = loop_run(&machine->loop);
+			err = ending_wait(&machine->ending, &machine->loop);
 		stop_vcpus(machine);
 		if (!err)
 			err = note_adoption(machine);
-		if (err || !take_reset(machine))
+		if (err || !ending_take_reset(&machine->ending))
 			break;
 		err = machine_reset(machine);
 	}
@@ -427,5 +399,5 @@ struct outcome machine_run(struct machine *machine)
 		log_notice("the guest wrote nothing to its console: %s",
 			   machine->config->mode->silent);
 	machine_disks_tell_unused(machine);
-	return machine->outcome;
+	return ending_outcome(&machine->ending);
 }

@@ -11,12 +11,12 @@
 #include "devices/msix.h"
 #include "devices/pci.h"
 #include "vmm/boot_file.h"
+#include "vmm/ending.h"
 #include "vmm/event.h"
 #include "vmm/identity.h"
 #include "vmm/loop.h"
 #include "vmm/machine_config.h"
 #include "vmm/machine_devices.h"
-#include "vmm/outcome.h"
 #include "vmm/vcpu.h"
 #include "vmm/vm.h"
 
@@ -54,10 +54,8 @@ struct machine {
 	struct virtio_console *console; /* borrowed; NULL without */
 
 	struct event_sink events;
-	pthread_mutex_t lock;	/* guards the next three */
-	struct outcome outcome; /* NONE while the run goes on */
-	bool reset;		/* the guest wants to boot again */
-	bool panicked;
+	struct ending ending;
+	struct log_once panic_said, crash_kernel_said;
 
 	/* Loop thread. */
 	struct loop_source signals; /* a signalfd, owned */

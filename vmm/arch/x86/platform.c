@@ -367,7 +367,7 @@ int arch_load(struct machine *machine)
 	struct boot_entry entry;
 	int err = boot_load(&request, &entry);
 
-	if (!err)
+	if (!err && machine->resets == 0)
 		host_warn_of_software_kvm(&entry);
 	if (!err)
 		err = firmware_write(machine);
