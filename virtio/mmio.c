@@ -265,6 +265,8 @@ void virtio_mmio_destroy(struct virtio_mmio *mmio)
 {
 	if (!mmio->kicks)
 		return;
+	/* Until the device has stopped it interrupts, maybe on a thread of its own. */
+	virtio_set_status(mmio->dev, 0);
 	for (unsigned int i = 0; i < mmio->dev->nqueues; i++)
 		bus_ioeventfd_remove(mmio->bus, &mmio->kicks[i]);
 	free(mmio->kicks);

@@ -37,7 +37,7 @@ struct virtio_mmio {
  */
 int virtio_mmio_init(struct virtio_mmio *mmio, struct virtio_device *dev, struct bus *bus,
 		     uint64_t base, const struct irq_line *irq);
-/* No vCPU runs; before the device is destroyed. Accepts a zeroed struct. */
+/* No vCPU runs; before the device is destroyed, which it resets. Accepts a zeroed struct. */
 void virtio_mmio_destroy(struct virtio_mmio *mmio);
 
 /* Power-on state of registers and device. No vCPU runs. */

@@ -336,6 +336,8 @@ void virtio_pci_destroy(struct virtio_pci *pci)
 {
 	if (!pci->kicks)
 		return;
+	/* Until the device has stopped it interrupts, maybe on a thread of its own. */
+	virtio_set_status(pci->dev, 0);
 	for (unsigned int i = 0; i < pci->dev->nqueues; i++)
 		bus_ioeventfd_remove(pci->bus, &pci->kicks[i]);
 	free(pci->kicks);

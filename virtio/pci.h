@@ -55,7 +55,7 @@ struct virtio_pci {
 /* Puts a device into a slot of the bus. Before the guest runs. 0, or pci_add()'s or msix_init()'s
  * -errno. */
 int virtio_pci_init(struct virtio_pci *pci, struct virtio_device *dev, struct pci_bus *bus);
-/* No vCPU runs; before the device is destroyed. Accepts a zeroed struct. */
+/* No vCPU runs; before the device is destroyed, which it resets. Accepts a zeroed struct. */
 void virtio_pci_destroy(struct virtio_pci *pci);
 
 /* The common configuration structure, 4.1.4.3: what offset and size say comes from the guest. */

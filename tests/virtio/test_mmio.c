@@ -19,6 +19,7 @@ enum { BASE = 0x10000000, QUEUES = 2, QUEUE_RESET = 0xc0 };
 /* A device that returns each request at once. */
 struct echo_device {
 	struct virtio_device dev;
+	bool tells_at_stop;
 	unsigned int kicks[QUEUES];
 };
 
@@ -28,9 +29,11 @@ static int echo_start(struct virtio_device *dev)
 	return 0;
 }
 
+/* What was in flight ends, and the driver hears of it. */
 static void echo_stop(struct virtio_device *dev)
 {
-	(void)dev;
+	if (container_of(dev, struct echo_device, dev)->tells_at_stop)
+		virtio_interrupt(dev, 0);
 }
 
 static void echo_kick(struct virtio_device *dev, unsigned int queue)
@@ -396,6 +399,18 @@ static void two_devices_in_one_place_are_refused(void **state)
 	virtio_mmio_destroy(&other);
 }
 
+static void it_goes_only_when_the_device_has_told_its_last(void **state)
+{
+	struct bench *bench = *state;
+	struct fake_ring rings[QUEUES];
+
+	come_up(bench, rings);
+	bench->echo.tells_at_stop = true;
+	virtio_mmio_destroy(&bench->mmio);
+	assert_int_equal(bench->raised, 1);
+	assert_false(bench->echo.dev.running);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_bench, drop_bench)
 
 int main(void)
@@ -412,6 +427,7 @@ int main(void)
 		TEST(read_only_and_unknown_registers_ignore_writes),
 		TEST(configuration_space_is_taken_at_any_width),
 		TEST(two_devices_in_one_place_are_refused),
+		TEST(it_goes_only_when_the_device_has_told_its_last),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

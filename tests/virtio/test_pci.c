@@ -27,6 +27,7 @@ enum { QUEUES = 2, SLOT = 1 };
 /* A device that returns each request at once. */
 struct echo_device {
 	struct virtio_device dev;
+	bool tells_at_stop;
 	unsigned int starts;
 	bool lend;
 	int call_fd;
@@ -42,9 +43,11 @@ static int echo_start(struct virtio_device *dev)
 	return 0;
 }
 
+/* What was in flight ends, and the driver hears of it. */
 static void echo_stop(struct virtio_device *dev)
 {
-	(void)dev;
+	if (container_of(dev, struct echo_device, dev)->tells_at_stop)
+		virtio_interrupt(dev, 0);
 }
 
 static void echo_kick(struct virtio_device *dev, unsigned int queue)
@@ -676,6 +679,17 @@ static void too_few_vectors_leave_nothing_behind(void **state)
 	virtio_device_destroy(&other.dev);
 }
 
+static void it_goes_only_when_the_device_has_told_its_last(void **state)
+{
+	struct bench *bench = *state;
+
+	come_up(bench);
+	bench->echo.tells_at_stop = true;
+	virtio_pci_destroy(&bench->pci);
+	assert_int_equal(bench->irq.rises, 1);
+	assert_false(bench->echo.dev.running);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_bench, drop_bench)
 
 int main(void)
@@ -699,6 +713,7 @@ int main(void)
 		TEST(the_window_reaches_the_bar_while_it_is_not_mapped),
 		TEST(the_window_is_bounded),
 		TEST(too_few_vectors_leave_nothing_behind),
+		TEST(it_goes_only_when_the_device_has_told_its_last),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
