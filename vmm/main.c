@@ -1,7 +1,9 @@
 /* main.c: the sub-commands; the only file that ends the process. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "vmm/cmd.h"
 #include "vmm/log.h"
@@ -66,7 +68,21 @@ static int dispatch(int argc, char **argv)
 	return unknown_command(argv[1]);
 }
 
+/* Where stdin, stdout or stderr is closed, the next file that is opened would take its place: a
+ * disk, and our messages would go into it. */
+static void open_standard_files(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
+	open_standard_files();
 	exit(dispatch(argc, argv));
 }
