@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "tests/fake/killed.h"
 #include "tests/fake/state.h"
 #include "tests/fake/temp_file.h"
 #include "vmm/run_options.h"
@@ -242,6 +243,52 @@ static void what_a_killed_clone_left_goes_with_the_next(void **state)
 	assert_int_equal(access(elsewhere, F_OK), -1);
 }
 
+static void clone_elsewhere(void *arg)
+{
+	const struct clone_options options = {.disk_dir = arg};
+
+	machine_clone("debian", "web1", &options);
+}
+
+static void delete_web1(void)
+{
+	struct record copy;
+
+	assert_int_equal(record_take(&copy, "web1"), 0);
+	assert_int_equal(state_folder_clear(&copy.folder), 0);
+	record_close(&copy);
+	assert_no_trace("web1");
+}
+
+/* The clone is whole, or there is none and the next of its name finds nothing in its way. */
+static void a_clone_killed_at_any_call_is_whole_or_no_machine(void **state)
+{
+	unsigned int call, whole = 0;
+	char elsewhere[STATE_PATH_BYTES];
+
+	(void)state;
+	state_path(elsewhere, "disks");
+	assert_int_equal(mkdir(elsewhere, 0700), 0);
+	for (call = 0; killed_before_call(call, clone_elsewhere, elsewhere); call++) {
+		struct record copy;
+
+		if (record_open(&copy, "web1") == 0) {
+			assert_string_equal(copy.parent, "debian");
+			record_close(&copy);
+			whole++;
+		} else {
+			clone_elsewhere(elsewhere);
+			assert_int_equal(record_open(&copy, "web1"), 0);
+			record_close(&copy);
+		}
+		delete_web1();
+		assert_int_equal(rmdir(elsewhere), 0); /* no disk is left there */
+		assert_int_equal(mkdir(elsewhere, 0700), 0);
+	}
+	assert_true(whole > 0 && whole < call);
+	delete_web1();
+}
+
 #define CLONE_TEST(name) cmocka_unit_test_setup_teardown(name, make_source, state_tear_down)
 
 int main(void)
@@ -254,6 +301,7 @@ int main(void)
 		CLONE_TEST(a_clone_that_fails_in_its_middle_leaves_nothing),
 		CLONE_TEST(a_signal_ends_a_clone_and_leaves_nothing),
 		CLONE_TEST(what_a_killed_clone_left_goes_with_the_next),
+		CLONE_TEST(a_clone_killed_at_any_call_is_whole_or_no_machine),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "tests/fake/killed.h"
 #include "tests/fake/state.h"
 #include "tests/fake/temp_file.h"
 #include "vmm/run_options.h"
@@ -281,6 +282,39 @@ static void a_machine_that_is_not_there_is_called_that(void **state)
 	assert_non_null(strstr(said, "'../web1': not a machine's name"));
 }
 
+static void save_epoch(void *arg)
+{
+	const unsigned int *epoch = arg;
+	struct record record;
+
+	if (record_take(&record, "web1") < 0 || (!record.stored && record_mint(&record) < 0))
+		return;
+	record.epoch = *epoch;
+	record_save(&record);
+	record_close(&record);
+}
+
+static void a_record_killed_at_any_call_is_the_old_one_or_the_new_one(void **state)
+{
+	unsigned int old = 7, new = 8, call, found_old = 0, found_new = 0;
+
+	(void)state;
+	save_epoch(&old);
+	for (call = 0; killed_before_call(call, save_epoch, &new); call++) {
+		struct record record;
+
+		assert_int_equal(record_open(&record, "web1"), 0);
+		assert_true(record.epoch == old || record.epoch == new);
+		if (record.epoch == old)
+			found_old++;
+		else
+			found_new++;
+		record_close(&record);
+		save_epoch(&old); /* and it is in nobody's way */
+	}
+	assert_true(found_old > 0 && found_new > 0);
+}
+
 #define STATE_TEST(name) cmocka_unit_test_setup_teardown(name, state_set_up, state_tear_down)
 
 int main(void)
@@ -291,6 +325,7 @@ int main(void)
 		cmocka_unit_test(no_byte_breaks_the_parser),
 		cmocka_unit_test(what_is_wrong_is_said_with_its_line),
 		STATE_TEST(a_machine_that_is_not_there_is_called_that),
+		STATE_TEST(a_record_killed_at_any_call_is_the_old_one_or_the_new_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
