@@ -69,7 +69,7 @@ test: $(test_programs)
 check-packages:
 	$(Q)scripts/need-packages gcc libc6-dev make libcmocka-dev git man-db procps \
 		clang clang-format-14 libclang-rt-14-dev \
-		acpica-tools dmidecode genisoimage jq openssh-client e2fsprogs \
+		acpica-tools dmidecode genisoimage jq openssh-client e2fsprogs btrfs-progs \
 		qemu-system-x86 busybox-static cpio kmod xz-utils zstd lz4 mmdebstrap \
 		virt-what pciutils iproute2 iperf3 passt
 
