@@ -212,22 +212,40 @@ static int ping_peer(void)
 	return 0;
 }
 
-static int fill_console(void)
+static int fill_console(enum workload_phase phase, size_t piece)
 {
-	char line[WORKLOAD_LINE_SIZE];
+	char text[WORKLOAD_BLOCK_SIZE];
 
-	memset(line, '.', sizeof(line) - 1);
-	line[sizeof(line) - 1] = '\n';
+	for (size_t i = 0; i < sizeof(text); i++)
+		text[i] = i % WORKLOAD_LINE_SIZE == WORKLOAD_LINE_SIZE - 1 ? '\n' : '.';
 	fflush(stdout);
 	tcdrain(STDOUT_FILENO);
-	mark(workload_begin(WORKLOAD_CONSOLE));
-	for (unsigned int i = 0; i < WORKLOAD_CONSOLE_SIZE / WORKLOAD_LINE_SIZE; i++) {
-		if (write(STDOUT_FILENO, line, sizeof(line)) != sizeof(line))
+	mark(workload_begin(phase));
+	for (unsigned int i = 0; i < WORKLOAD_CONSOLE_SIZE / piece; i++) {
+		if (write(STDOUT_FILENO, text, piece) != (ssize_t)piece)
 			return fail("console");
 	}
 	tcdrain(STDOUT_FILENO);
-	mark(workload_end(WORKLOAD_CONSOLE));
+	mark(workload_end(phase));
 	return 0;
+}
+
+/* As text, whose every end of line the kernel makes two characters of, and as it stands. */
+static int write_console(void)
+{
+	struct termios usual, raw;
+	int status = fill_console(WORKLOAD_CONSOLE_LINES, WORKLOAD_LINE_SIZE);
+
+	if (tcgetattr(STDOUT_FILENO, &usual) < 0)
+		return fail("console");
+	raw = usual;
+	raw.c_oflag &= ~(tcflag_t)OPOST;
+	if (tcsetattr(STDOUT_FILENO, TCSADRAIN, &raw) < 0)
+		return fail("console");
+	status |= fill_console(WORKLOAD_CONSOLE_BLOCKS, WORKLOAD_BLOCK_SIZE);
+	tcsetattr(STDOUT_FILENO, TCSADRAIN, &usual);
+	printf("\n");
+	return status;
 }
 
 static int sleep_and_wake(void)
@@ -254,7 +272,7 @@ int main(void)
 	status = read_disk();
 	status |= ping_peer();
 	status |= sleep_and_wake();
-	status |= fill_console();
+	status |= write_console();
 	tell("end", status ? "badly" : "well");
 	fflush(stdout);
 	tcdrain(STDOUT_FILENO);

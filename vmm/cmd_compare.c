@@ -22,6 +22,7 @@ enum { FD_PATH_SIZE = 32 };
 
 struct compare_options {
 	const char *kernel, *modules, *disk, *plot;
+	unsigned int rounds;
 	bool json;
 };
 
@@ -43,6 +44,13 @@ static const struct option options[] = {
 	 .kind = OPTION_FILE,
 	 FIELD(disk),
 	 .help = "what the guests read, and do not write (default: a temporary sparse\nfile)"},
+	{.name = "rounds",
+	 .value = "N",
+	 .kind = OPTION_COUNT,
+	 .min = 1,
+	 .max = TRIAL_ROUNDS_MAX,
+	 FIELD(rounds),
+	 .help = "boot each so many times, in turn, and print medians (default: 1)"},
 	{.name = "json", .kind = OPTION_FLAG, FIELD(json), .help = "print JSON, with all counters"},
 	{.name = "plot",
 	 .value = "FILE",
@@ -77,15 +85,21 @@ struct run {
 	int initramfs, disk;  /* owned; -1: none */
 	char initramfs_path[FD_PATH_SIZE];
 	char *disk_value; /* owned: as --disk of a run takes it */
-	bool terminal;
+	/* In hand. */
+	const struct trial *trial; /* borrowed */
+	unsigned int round;
 };
 
 static void show(void *arg, enum workload_phase phase)
 {
-	const struct trial *trial = arg;
+	const struct run *run = arg;
 
-	if (isatty(STDERR_FILENO))
-		fprintf(stderr, "\r%s: %s\033[K", trial->name, trial_phases[phase].name);
+	if (!isatty(STDERR_FILENO))
+		return;
+	fprintf(stderr, "\r%s: %s", run->trial->name, trial_phases[phase].name);
+	if (run->options.rounds > 1)
+		fprintf(stderr, " (%u of %u)", run->round, run->options.rounds);
+	fputs("\033[K", stderr);
 }
 
 static void show_end(void)
@@ -132,9 +146,19 @@ static int make_disk(struct run *run)
 	return run->disk_value ? 0 : -ENOMEM;
 }
 
+static size_t trials_size(const struct run *run)
+{
+	return ARRAY_SIZE(machines) * run->options.rounds * sizeof(*run->trials);
+}
+
+/* All rounds of a machine are one array. */
+static struct trial *trials_of(const struct run *run, size_t machine)
+{
+	return &run->trials[machine * run->options.rounds];
+}
+
 static int prepare(struct run *run)
 {
-	size_t size = ARRAY_SIZE(machines) * sizeof(*run->trials);
 	int err = make_disk(run);
 
 	if (!err)
@@ -143,20 +167,21 @@ static int prepare(struct run *run)
 		return err;
 	snprintf(run->initramfs_path, sizeof(run->initramfs_path), "/proc/self/fd/%d",
 		 run->initramfs);
-	run->trials = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	run->trials = mmap(NULL, trials_size(run), PROT_READ | PROT_WRITE,
+			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (run->trials != MAP_FAILED)
 		return 0;
 	run->trials = NULL;
 	return -ENOMEM;
 }
 
-/* All of them, even if a guest fails: the others' numbers are as good. */
-static int run_all(struct run *run)
+/* Every machine, even if a guest fails: the others' numbers are as good. */
+static int run_round(struct run *run, unsigned int round)
 {
 	int err = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(machines); i++) {
-		struct trial *trial = &run->trials[i];
+		struct trial *trial = &trials_of(run, i)[round];
 		const struct trial_request request = {
 			.kernel = run->options.kernel,
 			.initramfs = run->initramfs_path,
@@ -167,12 +192,33 @@ static int run_all(struct run *run)
 		};
 
 		snprintf(trial->name, sizeof(trial->name), "%s", machines[i].name);
-		show(trial, WORKLOAD_BOOT);
-		if (machine_trial_run(&request, show, trial, trial) < 0)
+		run->round = round + 1;
+		run->trial = trial;
+		show(run, WORKLOAD_BOOT);
+		if (machine_trial_run(&request, show, run, trial) < 0)
 			err = -EIO;
 		show_end();
 		if (!trial->begins[WORKLOAD_BOOT].taken)
 			return -EIO; /* nor would the host make another */
+	}
+	return err;
+}
+
+/* Whether a round's last machine was. */
+static bool was_made(const struct run *run, unsigned int round)
+{
+	return trials_of(run, ARRAY_SIZE(machines) - 1)[round].begins[WORKLOAD_BOOT].taken;
+}
+
+static int run_all(struct run *run)
+{
+	int err = 0;
+
+	for (unsigned int i = 0; i < run->options.rounds; i++) {
+		if (run_round(run, i) < 0)
+			err = -EIO;
+		if (!was_made(run, i))
+			break;
 	}
 	return err;
 }
@@ -200,11 +246,12 @@ static int tell(const struct run *run)
 		.kernel = run->options.kernel,
 		.host = arch_host_kind(),
 		.n = ARRAY_SIZE(machines),
+		.rounds = run->options.rounds,
 	};
 	struct json json;
 
 	for (unsigned int i = 0; i < comparison.n; i++)
-		comparison.trials[i] = &run->trials[i];
+		comparison.trials[i] = trials_of(run, i);
 	if (run->options.json) {
 		json_init(&json, stdout);
 		compare_write(&comparison, &json);
@@ -219,7 +266,7 @@ static void release(struct run *run)
 {
 	free(run->disk_value);
 	if (run->trials)
-		munmap(run->trials, ARRAY_SIZE(machines) * sizeof(*run->trials));
+		munmap(run->trials, trials_size(run));
 	if (run->initramfs >= 0)
 		close(run->initramfs);
 	if (run->disk >= 0)
@@ -243,7 +290,7 @@ static int check_options(const struct compare_options *given)
 
 int cmd_compare(int argc, char **argv)
 {
-	struct run run = {.initramfs = -1, .disk = -1};
+	struct run run = {.options.rounds = 1, .initramfs = -1, .disk = -1};
 	int noperands, status, err;
 
 	status = cmd_parse(&command, argc, argv, &run.options, &noperands);
@@ -255,8 +302,7 @@ int cmd_compare(int argc, char **argv)
 	err = prepare(&run);
 	if (!err) {
 		err = run_all(&run);
-		if (run.trials[ARRAY_SIZE(machines) - 1].begins[WORKLOAD_BOOT].taken &&
-		    tell(&run) < 0)
+		if (was_made(&run, 0) && tell(&run) < 0)
 			err = -EIO;
 	}
 	release(&run);

@@ -15,8 +15,8 @@ struct json;
 
 struct comparison {
 	const char *kernel, *host; /* borrowed; what was booted, and on what kind of host */
-	const struct trial *trials[COMPARE_MAX]; /* borrowed */
-	unsigned int n;
+	const struct trial *trials[COMPARE_MAX]; /* borrowed: the first of so many rounds each */
+	unsigned int n, rounds;
 };
 
 void compare_print(const struct comparison *comparison, FILE *out);

@@ -43,12 +43,13 @@ static void write_cost(struct json *json, const struct trial *trial, const struc
 	json_end(json);
 }
 
-static void write_phase(struct json *json, const struct trial *trial, enum workload_phase phase)
+static void write_phase(struct json *json, const struct trial *trial, unsigned int rounds,
+			unsigned int phase)
 {
 	static const char *const results[] = {
 		[TRIAL_DONE] = "done", [TRIAL_UNTRIED] = "n/a", [TRIAL_FAILED] = "failed"};
 	struct trial_cost cost;
-	enum trial_result result = trial_cost(trial, phase, &cost);
+	enum trial_result result = trial_cost(trial, rounds, phase, &cost);
 
 	json_object(json, trial_phases[phase].id);
 	json_string(json, "result", results[result]);
@@ -71,6 +72,7 @@ void compare_write(const struct comparison *comparison, struct json *json)
 	json_object(json, NULL);
 	json_string(json, "kernel", comparison->kernel);
 	json_string(json, "host", comparison->host);
+	json_unsigned(json, "rounds", comparison->rounds);
 	json_array(json, "modes");
 	for (unsigned int i = 0; i < comparison->n; i++) {
 		const struct trial *trial = comparison->trials[i];
@@ -83,7 +85,7 @@ void compare_write(const struct comparison *comparison, struct json *json)
 		json_string(json, "card", or_null(trial->card));
 		json_object(json, "phases");
 		for (unsigned int phase = 0; phase < WORKLOAD_PHASES; phase++)
-			write_phase(json, trial, phase);
+			write_phase(json, trial, comparison->rounds, phase);
 		json_end(json);
 		json_end(json);
 	}
@@ -113,7 +115,8 @@ static void plot_data(const struct comparison *comparison, FILE *out)
 		for (unsigned int i = 0; i < comparison->n; i++) {
 			struct trial_cost cost;
 
-			results[i] = trial_cost(comparison->trials[i], phase, &cost);
+			results[i] =
+				trial_cost(comparison->trials[i], comparison->rounds, phase, &cost);
 			exits[i] = (double)stats_total(&cost.exits) / operations;
 			plot_value(out, results[i], (double)cost.ns / 1e3 / operations);
 		}

@@ -204,8 +204,8 @@ static void phase(struct table *table, enum workload_phase which)
 
 	table->operations = about->operations;
 	for (unsigned int i = 0; i < table->comparison->n; i++)
-		table->results[i] =
-			trial_cost(table->comparison->trials[i], which, &table->costs[i]);
+		table->results[i] = trial_cost(table->comparison->trials[i],
+					       table->comparison->rounds, which, &table->costs[i]);
 	if (about->operations == 1)
 		fprintf(table->out, "\n%s\n", about->name);
 	else
@@ -242,7 +242,8 @@ static void counter_rows(struct table *table)
 
 	for (unsigned int i = 0; i < comparison->n; i++) {
 		table->results[i] = TRIAL_DONE;
-		trial_total(comparison->trials[i], &table->costs[i]);
+		trial_cost(comparison->trials[i], comparison->rounds, TRIAL_WHOLE,
+			   &table->costs[i]);
 	}
 	fprintf(table->out, "\nKVM's counters, whole run\n");
 	for (unsigned int t = 0; t < comparison->n; t++) {
@@ -270,7 +271,11 @@ void compare_print(const struct comparison *comparison, FILE *out)
 {
 	struct table table = {.comparison = comparison, .out = out};
 
-	fprintf(out, "kernel: %s\nhost: %s\n\n", comparison->kernel, comparison->host);
+	fprintf(out, "kernel: %s\nhost: %s\n", comparison->kernel, comparison->host);
+	if (comparison->rounds > 1)
+		fprintf(out, "rounds: %u, of which each figure is the median's\n",
+			comparison->rounds);
+	fputc('\n', out);
 	label(&table, "mode");
 	for (unsigned int i = 0; i < comparison->n; i++)
 		cell(&table, comparison->trials[i]->name);

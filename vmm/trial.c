@@ -3,6 +3,7 @@
 
 #include <linux/kvm.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "vmm/util.h"
@@ -15,8 +16,12 @@ const struct trial_phase trial_phases[WORKLOAD_PHASES] = {
 		{"128 KiB sequential read", "sequential-read", WORKLOAD_SEQUENTIAL_READS,
 		 (uint64_t)WORKLOAD_SEQUENTIAL_READS *WORKLOAD_SEQUENTIAL_SIZE},
 	[WORKLOAD_PING] = {"ping, there and back", "ping", WORKLOAD_PINGS, 0},
-	[WORKLOAD_CONSOLE] = {"80 bytes to the console", "console",
-			      WORKLOAD_CONSOLE_SIZE / WORKLOAD_LINE_SIZE, WORKLOAD_CONSOLE_SIZE},
+	[WORKLOAD_CONSOLE_LINES] = {"80 bytes of text to the console", "console-lines",
+				    WORKLOAD_CONSOLE_SIZE / WORKLOAD_LINE_SIZE,
+				    WORKLOAD_CONSOLE_SIZE},
+	[WORKLOAD_CONSOLE_BLOCKS] = {"4 KiB to the console, raw", "console-blocks",
+				     WORKLOAD_CONSOLE_SIZE / WORKLOAD_BLOCK_SIZE,
+				     WORKLOAD_CONSOLE_SIZE},
 	[WORKLOAD_SLEEP] = {"sleep of 1 ms", "sleep", WORKLOAD_SLEEPS, 0},
 };
 
@@ -56,32 +61,64 @@ static void leave_out_marks(const struct trial *trial, struct exit_stats *exits)
 	}
 }
 
-enum trial_result trial_cost(const struct trial *trial, enum workload_phase phase,
-			     struct trial_cost *cost)
-{
-	const struct sample *begin = &trial->begins[phase], *end = &trial->ends[phase];
+/* What a phase lies between. */
+struct span {
+	const struct trial *trial;
+	const struct sample *begin, *end;
+};
 
-	*cost = (struct trial_cost){0};
-	if (!begin->taken)
-		return TRIAL_UNTRIED;
-	if (!end->taken)
-		return TRIAL_FAILED;
-	difference(begin, end, cost);
-	leave_out_marks(trial, &cost->exits);
-	return TRIAL_DONE;
+static uint64_t length(const struct span *span)
+{
+	return span->end->ns - span->begin->ns;
 }
 
-void trial_total(const struct trial *trial, struct trial_cost *cost)
+static int by_length(const void *a, const void *b)
 {
-	const struct sample *last = &trial->begins[WORKLOAD_BOOT];
+	uint64_t left = length(a), right = length(b);
+
+	return left < right ? -1 : left > right;
+}
+
+static struct span span_of(const struct trial *trial, unsigned int phase)
+{
+	struct span span = {.trial = trial, .begin = &trial->begins[WORKLOAD_BOOT]};
+
+	if (phase != TRIAL_WHOLE) {
+		span.begin = &trial->begins[phase];
+		span.end = &trial->ends[phase];
+		return span;
+	}
+	span.end = span.begin;
+	for (unsigned int i = 0; i < WORKLOAD_PHASES; i++) {
+		if (trial->ends[i].taken && trial->ends[i].ns > span.end->ns)
+			span.end = &trial->ends[i];
+	}
+	return span;
+}
+
+enum trial_result trial_cost(const struct trial *rounds, unsigned int n, unsigned int phase,
+			     struct trial_cost *cost)
+{
+	enum trial_result result = TRIAL_UNTRIED;
+	struct span spans[TRIAL_ROUNDS_MAX], *median;
+	unsigned int done = 0;
 
 	*cost = (struct trial_cost){0};
-	for (unsigned int i = 0; i < WORKLOAD_PHASES; i++) {
-		if (trial->ends[i].taken && trial->ends[i].ns > last->ns)
-			last = &trial->ends[i];
+	for (unsigned int i = 0; i < n; i++) {
+		spans[done] = span_of(&rounds[i], phase);
+		if (!spans[done].begin->taken)
+			continue;
+		result = TRIAL_FAILED;
+		if (spans[done].end->taken)
+			done++;
 	}
-	difference(&trial->begins[WORKLOAD_BOOT], last, cost);
-	leave_out_marks(trial, &cost->exits);
+	if (done == 0)
+		return result;
+	qsort(spans, done, sizeof(spans[0]), by_length);
+	median = &spans[(done - 1) / 2];
+	difference(median->begin, median->end, cost);
+	leave_out_marks(median->trial, &cost->exits);
+	return TRIAL_DONE;
 }
 
 struct sample *trial_sample(struct trial *trial, uint32_t mark)

@@ -11,7 +11,11 @@
 #include "vmm/stats.h"
 #include "vmm/workload.h"
 
-enum { TRIAL_NAME_SIZE = 32 };
+enum {
+	TRIAL_NAME_SIZE = 32,
+	TRIAL_ROUNDS_MAX = 99,
+	TRIAL_WHOLE = WORKLOAD_PHASES, /* as a phase: from the beginning to the last mark */
+};
 
 struct sample {
 	bool taken;
@@ -55,11 +59,10 @@ struct trial_phase {
 
 extern const struct trial_phase trial_phases[WORKLOAD_PHASES];
 
-enum trial_result trial_cost(const struct trial *trial, enum workload_phase phase,
+/* Of so many rounds of the same, the cost in the one whose time is the median; rounds in which the
+ * phase did not come to its end do not count, unless it never did. */
+enum trial_result trial_cost(const struct trial *rounds, unsigned int n, unsigned int phase,
 			     struct trial_cost *cost);
-
-/* From the beginning to the last mark. */
-void trial_total(const struct trial *trial, struct trial_cost *cost);
 
 /* The place of a mark that a guest made; NULL when it is none or came before. */
 struct sample *trial_sample(struct trial *trial, uint32_t mark);

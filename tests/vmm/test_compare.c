@@ -39,8 +39,8 @@ static int two_trials(void **state)
 	strcpy(para.counters[0], "exits");
 	strcpy(full.ports[0], "serial");
 	strcpy(para.ports[0], "console0");
-	phase(&full, WORKLOAD_CONSOLE, 1280000000, 12800);
-	phase(&para, WORKLOAD_CONSOLE, 128000000, 0);
+	phase(&full, WORKLOAD_CONSOLE_LINES, 1280000000, 12800);
+	phase(&para, WORKLOAD_CONSOLE_LINES, 128000000, 0);
 	phase(&para, WORKLOAD_PING, 200000, 400);
 	full.begins[WORKLOAD_SLEEP].taken = true;
 	comparison = (struct comparison){
@@ -48,6 +48,7 @@ static int two_trials(void **state)
 		.host = "a test's",
 		.trials = {&full, &para},
 		.n = 2,
+		.rounds = 1,
 	};
 	return 0;
 }
@@ -92,10 +93,10 @@ static void costs_stand_per_operation_one_column_a_trial(void **state)
 	print();
 	assert_string_equal(row("kernel:", "mode "), "full para");
 	assert_string_equal(row("kernel:", "clock source "), "acpi_pm kvm-clock");
-	assert_string_equal(row("80 bytes to the console", "time, us"), "1000 100");
-	assert_string_equal(row("80 bytes to the console", "registers of"), "10 0");
-	assert_string_equal(row("80 bytes to the console", "serial"), "10 0");
-	assert_string_equal(row("80 bytes to the console", "bytes per exit to minivmm"),
+	assert_string_equal(row("80 bytes of text to the console", "time, us"), "1000 100");
+	assert_string_equal(row("80 bytes of text to the console", "registers of"), "10 0");
+	assert_string_equal(row("80 bytes of text to the console", "serial"), "10 0");
+	assert_string_equal(row("80 bytes of text to the console", "bytes per exit to minivmm"),
 			    "8 no exit");
 	assert_string_equal(row("ping", "registers of"), "n/a 2");
 }
@@ -112,7 +113,7 @@ static void what_was_not_tried_or_failed_says_so(void **state)
 static void counters_have_kvms_names_and_those_of_all_trials(void **state)
 {
 	(void)state;
-	full.ends[WORKLOAD_CONSOLE].kvm[1] = 3;
+	full.ends[WORKLOAD_CONSOLE_LINES].kvm[1] = 3;
 	full.begins[WORKLOAD_BOOT].taken = para.begins[WORKLOAD_BOOT].taken = true;
 	print();
 	assert_string_equal(row("KVM's counters", "exits "), "128000 0");
@@ -152,7 +153,7 @@ static void a_charts_script_has_bars_for_all_and_gaps_where_nothing_was_tried(vo
 	compare_plot(&comparison, "it's.svg", out);
 	fclose(out);
 	assert_non_null(strstr(text, "set output 'it''s.svg'\n"));
-	assert_non_null(strstr(text, "\"80 bytes to the console\" 1000 100 10 0\n"));
+	assert_non_null(strstr(text, "\"80 bytes of text to the console\" 1000 100 10 0\n"));
 	assert_non_null(strstr(text, "\"ping, there and back\" NaN 1 NaN 2\n"));
 	assert_non_null(strstr(text, "using 2:xtic(1) title 'full', $costs using 3 title 'para'"));
 	assert_non_null(strstr(text, "using 4:xtic(1)"));

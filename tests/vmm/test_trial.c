@@ -49,7 +49,7 @@ static void a_phase_costs_what_lies_between_its_marks(void **state)
 	end->exits.exits[KVM_EXIT_MMIO] = 6;
 	begin->kvm[3] = 100;
 	end->kvm[3] = 142;
-	assert_int_equal(trial_cost(&trial, WORKLOAD_PING, &cost), TRIAL_DONE);
+	assert_int_equal(trial_cost(&trial, 1, WORKLOAD_PING, &cost), TRIAL_DONE);
 	assert_int_equal(cost.ns, 5000);
 	assert_int_equal(cost.exits.exits[KVM_EXIT_IO], 14); /* the last is the mark's */
 	assert_int_equal(stats_total(&cost.exits), 19);
@@ -63,7 +63,7 @@ static void marks_themselves_are_not_counted_as_accesses(void **state)
 	(void)state;
 	take(workload_begin(WORKLOAD_SLEEP), 0, 1);
 	take(workload_end(WORKLOAD_SLEEP), 1, 2)->exits.ports[MARKS].writes = 1;
-	assert_int_equal(trial_cost(&trial, WORKLOAD_SLEEP, &cost), TRIAL_DONE);
+	assert_int_equal(trial_cost(&trial, 1, WORKLOAD_SLEEP, &cost), TRIAL_DONE);
 	assert_int_equal(stats_total(&cost.exits), 0);
 	assert_int_equal(cost.exits.ports[MARKS].writes, 0);
 }
@@ -71,9 +71,9 @@ static void marks_themselves_are_not_counted_as_accesses(void **state)
 static void a_phase_without_marks_was_not_tried_and_half_of_one_failed(void **state)
 {
 	(void)state;
-	assert_int_equal(trial_cost(&trial, WORKLOAD_PING, &cost), TRIAL_UNTRIED);
+	assert_int_equal(trial_cost(&trial, 1, WORKLOAD_PING, &cost), TRIAL_UNTRIED);
 	take(workload_begin(WORKLOAD_PING), 1, 1);
-	assert_int_equal(trial_cost(&trial, WORKLOAD_PING, &cost), TRIAL_FAILED);
+	assert_int_equal(trial_cost(&trial, 1, WORKLOAD_PING, &cost), TRIAL_FAILED);
 }
 
 /* Whoever is root in the guest can write any byte there, at any time. */
@@ -95,10 +95,43 @@ static void the_whole_run_lasts_to_the_last_mark(void **state)
 	take(workload_end(WORKLOAD_BOOT), 200, 5);
 	take(workload_begin(WORKLOAD_SLEEP), 300, 6);
 	take(workload_end(WORKLOAD_SLEEP), 400, 9);
-	take(workload_begin(WORKLOAD_CONSOLE), 500, 10);
-	trial_total(&trial, &cost);
+	take(workload_begin(WORKLOAD_CONSOLE_LINES), 500, 10);
+	trial_cost(&trial, 1, TRIAL_WHOLE, &cost);
 	assert_int_equal(cost.ns, 300);
 	assert_int_equal(cost.exits.exits[KVM_EXIT_IO], 8);
+}
+
+/* The middle one by its time, with all that it cost. */
+static void of_several_rounds_the_median_counts(void **state)
+{
+	static const struct {
+		uint64_t ns[4]; /* 0: begun and not ended; 1: not begun */
+		unsigned int n;
+		enum trial_result result;
+		uint64_t median;
+	} cases[] = {
+		{{700, 500, 900}, 3, TRIAL_DONE, 700},	{{400, 300, 200, 100}, 4, TRIAL_DONE, 200},
+		{{0, 500, 1, 600}, 4, TRIAL_DONE, 500}, {{0, 1}, 2, TRIAL_FAILED, 0},
+		{{1, 1}, 2, TRIAL_UNTRIED, 0},
+	};
+	static struct trial rounds[4];
+
+	(void)state;
+	for (size_t c = 0; c < sizeof(cases) / sizeof(cases[0]); c++) {
+		for (unsigned int i = 0; i < cases[c].n; i++) {
+			uint64_t ns = cases[c].ns[i];
+
+			rounds[i] = (struct trial){
+				.begins[WORKLOAD_PING] = {.taken = ns != 1, .ns = 1000},
+				.ends[WORKLOAD_PING] = {.taken = ns > 1, .ns = 1000 + ns},
+			};
+			rounds[i].ends[WORKLOAD_PING].exits.exits[KVM_EXIT_MMIO] = ns / 100;
+		}
+		assert_int_equal(trial_cost(rounds, cases[c].n, WORKLOAD_PING, &cost),
+				 cases[c].result);
+		assert_int_equal(cost.ns, cases[c].median);
+		assert_int_equal(stats_total(&cost.exits), cases[c].median / 100);
+	}
 }
 
 static void what_the_guest_says_is_taken_up(void **state)
@@ -128,6 +161,7 @@ int main(void)
 				       a_trial),
 		cmocka_unit_test_setup(marks_that_make_no_sense_have_no_place, a_trial),
 		cmocka_unit_test_setup(the_whole_run_lasts_to_the_last_mark, a_trial),
+		cmocka_unit_test_setup(of_several_rounds_the_median_counts, a_trial),
 		cmocka_unit_test_setup(what_the_guest_says_is_taken_up, a_trial),
 	};
 
