@@ -1,6 +1,6 @@
 #!/bin/bash
-# disk.sh: virtio-blk under a stock kernel's driver, over PCI and over MMIO; see linux.sh for how the scripts here run,
-# and disk-probe for what happens inside.
+# disk.sh: virtio-blk under a stock kernel's driver, over PCI and over MMIO, and NVMe; see linux.sh for how the scripts
+# here run, and disk-probe for what happens inside.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit
 area=Disks
@@ -24,10 +24,18 @@ sum() { sha256sum | cut -d ' ' -f 1; }
 less() { [ "$1" -lt "$2" ]; }
 image() { rm -f "$images/$1" && truncate -s "$2" "$images/$1"; }
 
+# Sets "transport", and what to add to each disk's options into "model", for pci, mmio or nvme.
+choose() {
+	transport=$1 model=
+	# The other transport: there must be a PCI bus all the same.
+	[ "$1" != nvme ] || transport=mmio model=,model=nvme
+}
+
 # One machine, eight disks, a reboot.
 disks() {
-	local options=() full loop
+	local options=() full loop disk more
 	begin "8 disks over $1"
+	choose "$1"
 	image a $((mib * 4))M
 	image b 16M
 	head -c 4M /dev/urandom >"$images/c"
@@ -35,17 +43,19 @@ disks() {
 	for disk in e f g h; do image $disk 16M; done
 	loop=$(losetup -f --show "$images/g")
 	for disk in a b c d e f g h; do
+		more=$model
+		# NVMe disks are told apart by it.
+		[ -z "$model" ] && [ $disk != b ] || more+=,serial=number-$disk
 		case $disk in
-		b) options+=(--disk "$images/b,serial=number-b") ;;
-		c) options+=(--disk "$images/c,ro") ;;
-		d) options+=(--disk "$work/small/d") ;;
-		f) options+=(--disk "$images/f,queues=2,iothread=on") ;;
-		g) options+=(--disk "$loop") ;;
-		h) options+=(--disk "$images/h,direct") ;;
-		*) options+=(--disk "$images/$disk") ;;
+		c) options+=(--disk "$images/c,ro$more") ;;
+		d) options+=(--disk "$work/small/d$more") ;;
+		f) options+=(--disk "$images/f,queues=2,iothread=on$more") ;;
+		g) options+=(--disk "$loop$more") ;;
+		h) options+=(--disk "$images/h,direct$more") ;;
+		*) options+=(--disk "$images/$disk$more") ;;
 		esac
 	done
-	start cloud-6.1.bzImage --transport "$1" --cpus 2 "${options[@]}" \
+	start cloud-6.1.bzImage --transport $transport --cpus 2 "${options[@]}" \
 		--append "quiet panic=-1 -- disk-probe disks $mib"
 
 	check "the guest writes $mib MiB through ext4" expect '^probe: full'
@@ -86,14 +96,15 @@ disks() {
 	report
 }
 
-# kills N TRANSPORT: what the guest was told is durable is there after the plug was pulled.
+# kills N KIND: what the guest was told is durable is there after the plug was pulled.
 kills() {
 	local i record
 	begin "kill -9 in the middle of writing, over $2"
+	choose "$2"
 	for ((i = 1; i <= $1; i++)); do
 		image durable 192M
 		mke2fs -q -t ext4 "$images/durable"
-		start cloud-6.1.bzImage --transport "$2" --disk "$images/durable" \
+		start cloud-6.1.bzImage --transport $transport --disk "$images/durable,serial=number-a$model" \
 			--append 'quiet -- sh -c "disk-probe durable"'
 		check "$i: records become durable" expect "^probe: durable $((5 + 7 * i))\$"
 		kill -9 "$(pgrep -P "$machine" -x minivmm)"
@@ -145,9 +156,9 @@ bad_input() {
 
 times=5 mib=64
 [ "${1:-}" != --soak ] || { times=20 mib=512; }
-for transport in pci mmio; do
-	disks $transport
-	kills $times $transport
+for kind in pci mmio nvme; do
+	disks $kind
+	kills $times $kind
 done
 bad_input
 echo "disks: $passed passed, $failed failed"

@@ -43,17 +43,9 @@ for kernel in cloud-6.1 cloud-6.12 full-6.12; do
 		--file tests/guests/net-probe:/bin/net-probe "$build/guests/net-$kernel.cpio"
 done
 
-# Debian's own detection tools, in a folder of their own beside busybox'.
-tools=()
-for tool in systemd-detect-virt virt-what lscpu dmidecode lspci lsblk; do
-	! command -v $tool >/dev/null || tools+=(--program "$tool:/debian/$tool")
-done
-for helper in /usr/libexec/virt-what-cpuid-helper /usr/lib/virt-what/virt-what-cpuid-helper; do
-	[ ! -e $helper ] || tools+=(--program "$helper:$helper")
-done
 for kernel in cloud-6.1 cloud-6.12 full-6.1 full-6.12; do
 	ln -sfn "$(scripts/guest-kernel ${kernel%-*} ${kernel#*-})" "$build/guests/$kernel.bzImage"
-	scripts/mkinitramfs --modules "$(scripts/guest-kernel --modules ${kernel%-*} ${kernel#*-})" --busybox "${tools[@]}" \
+	scripts/mkinitramfs --modules "$(scripts/guest-kernel --modules ${kernel%-*} ${kernel#*-})" --busybox \
 		--file tests/guests/modes-probe:/bin/modes-probe "$build/guests/modes-$kernel.cpio"
 done
 
@@ -77,11 +69,11 @@ soak=
 limit=${GUESTS_TIMEOUT:-900} memory=5G
 [ -z "$soak" ] || limit=${GUESTS_TIMEOUT:-14400} memory=14G
 case " $* " in
-*" identity "* | *" login "*)
+*" identity "* | *" login "* | *" modes "*)
 	releases=12
 	[ -z "$soak" ] || releases='12 13'
 	for release in $releases; do
-		scripts/debian-image --include virt-what "$release" "$build/guests/debian-$release.img" && continue
+		scripts/debian-image --include virt-what,dmidecode,pciutils "$release" "$build/guests/debian-$release.img" && continue
 		printf 'skip\t0\tDebian %s\tno image of it\n' "$release" >>"${CHECK_RESULTS:-/dev/null}"
 		rm -f "$build/guests/debian-$release.img"
 	done
