@@ -164,9 +164,13 @@ static int take_ports(struct machine_config *config)
 
 	if (list->n == 0)
 		return 0;
-	if (list->n > VIRTIO_PORTS_MAX || !config->mode->virtio) {
-		log_error(0, "--port: there are %d in --mode %s",
-			  config->mode->virtio ? VIRTIO_PORTS_MAX : 0, config->mode->name);
+	if (!config->mode->virtio) {
+		log_error(0, "--port: there are no virtio devices in --mode %s",
+			  config->mode->name);
+		return -EINVAL;
+	}
+	if (list->n > VIRTIO_PORTS_MAX) {
+		log_error(0, "--port: there are %d at most", VIRTIO_PORTS_MAX);
 		return -EINVAL;
 	}
 	config->ports = calloc(list->n, sizeof(*config->ports));
