@@ -8,6 +8,7 @@
 #include <spawn.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -21,14 +22,18 @@ static int spawn(char *const argv[], int fd, int out, int stderr_fd, pid_t *pid)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
-	sigset_t none;
+	sigset_t none, ignored;
 	int err;
 
-	/* Our signals are blocked for a signalfd: the child gets none of that. */
+	/* Our signals are blocked for a signalfd, and SIGPIPE is ignored: the child gets none of
+	 * that. */
 	sigemptyset(&none);
+	sigemptyset(&ignored);
+	sigaddset(&ignored, SIGPIPE);
 	posix_spawnattr_init(&attributes);
 	posix_spawnattr_setsigmask(&attributes, &none);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+	posix_spawnattr_setsigdefault(&attributes, &ignored);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 	if (out >= 0)
@@ -119,12 +124,13 @@ static int wait_for(pid_t pid, int fd, int timeout_ms, struct lines *lines)
 
 int child_run(char *const argv[], int fd, int timeout_ms, char line[static CHILD_LINE_SIZE])
 {
-	return child_run_output(argv, fd, -1, timeout_ms, line);
+	return child_run_output(argv, fd, -1, 0, timeout_ms, line);
 }
 
-int child_run_output(char *const argv[], int fd, int out, int timeout_ms,
+int child_run_output(char *const argv[], int fd, int out, uint64_t most, int timeout_ms,
 		     char line[static CHILD_LINE_SIZE])
 {
+	const struct rlimit limit = {most, most};
 	struct lines lines = {.last = line};
 	int status = 0;
 	int pipe_fds[2];
@@ -137,6 +143,9 @@ int child_run_output(char *const argv[], int fd, int out, int timeout_ms,
 	fcntl(pipe_fds[0], F_SETFL, O_NONBLOCK);
 	err = spawn(argv, fd, out, pipe_fds[1], &pid);
 	close(pipe_fds[1]);
+	/* By its number, since our own limit would be that of all our threads. */
+	if (!err && most)
+		prlimit(pid, RLIMIT_FSIZE, &limit, NULL);
 	if (!err) {
 		err = wait_for(pid, pipe_fds[0], timeout_ms, &lines);
 		if (err)

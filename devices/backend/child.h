@@ -3,7 +3,7 @@
 #ifndef DEVICES_BACKEND_CHILD_H
 #define DEVICES_BACKEND_CHILD_H
 
-#include <stddef.h>
+#include <stdint.h>
 
 enum { CHILD_FD = 3, CHILD_LINE_SIZE = 200 };
 
@@ -16,8 +16,9 @@ enum { CHILD_FD = 3, CHILD_LINE_SIZE = 200 };
  */
 int child_run(char *const argv[], int fd, int timeout_ms, char line[static CHILD_LINE_SIZE]);
 
-/* The same with out, if not -1, as its standard output. */
-int child_run_output(char *const argv[], int fd, int out, int timeout_ms,
+/* The same with out, if not -1, as its standard output. Who writes behind the first most bytes of
+ * any file (0: nobody minds) is killed by SIGXFSZ. */
+int child_run_output(char *const argv[], int fd, int out, uint64_t most, int timeout_ms,
 		     char line[static CHILD_LINE_SIZE]);
 
 #endif

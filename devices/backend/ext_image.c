@@ -2,6 +2,7 @@
 #include "devices/backend/ext_image.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,25 +19,30 @@ enum { OUTPUT_MAX_BYTES = 16 << 20, WORDS = 6 };
 static const char list_echo[] = "debugfs: ls -p ";
 static const char cat_echo[] = "debugfs: cat ";
 
-/* words: ended by NULL. most: the largest status that is no failure. Where PATH has no sbin, the
- * programs are found too. */
-static int run(const char *const words[WORDS], int commands, int output, int most)
+/*
+ * words: ended by NULL. room: bytes that it may write to a file, 0: any number. most: the largest
+ * status that is no failure. Where PATH has no sbin, the programs are found too.
+ */
+static int run(const char *const words[WORDS], int commands, int output, uint64_t room, int most)
 {
 	char line[CHILD_LINE_SIZE], elsewhere[64], *argv[WORDS];
 	int status;
 
 	for (unsigned int i = 0; i < WORDS; i++)
 		argv[i] = (char *)(uintptr_t)words[i];
-	status = child_run_output(argv, commands, output, -1, line);
+	status = child_run_output(argv, commands, output, room, -1, line);
 	if (status == -ENOENT) {
 		snprintf(elsewhere, sizeof(elsewhere), "/usr/sbin/%s", words[0]);
 		argv[0] = elsewhere;
-		status = child_run_output(argv, commands, output, -1, line);
+		status = child_run_output(argv, commands, output, room, -1, line);
 	}
 	if (status >= 0 && status <= most)
 		return 0;
 	if (status < 0)
 		log_error(status, "%s: cannot run it (Debian: package e2fsprogs)", words[0]);
+	else if (status == 128 + SIGXFSZ)
+		log_error(0, "%s: more than %d MiB of output: damaged?", words[0],
+			  OUTPUT_MAX_BYTES >> 20);
 	else
 		log_error(0, "%s: %s", words[0], line[0] ? line : "failed without a word");
 	return status < 0 ? status : -EIO;
@@ -65,7 +71,7 @@ static int run_debugfs(const char *image, bool change, const char *commands, cha
 	if (!err && (in < 0 || out < 0 || write(in, commands, len) != (ssize_t)len))
 		err = -errno;
 	if (!err)
-		err = run(change ? changing : reading, in, out, 0);
+		err = run(change ? changing : reading, in, out, change ? 0 : OUTPUT_MAX_BYTES, 0);
 	if (!err) {
 		*output = malloc(OUTPUT_MAX_BYTES + 1);
 		n = *output ? pread(out, *output, OUTPUT_MAX_BYTES, 0) : -1;
@@ -195,7 +201,7 @@ int ext_image_repair(const char *image)
 	const char *const words[WORDS] = {"e2fsck", "-fp", image};
 	int err = check_name(image);
 
-	return err ? err : run(words, -1, -1, 1); /* 1: it mended something */
+	return err ? err : run(words, -1, -1, 0, 1); /* 1: it mended something */
 }
 
 int ext_image_renew_uuid(const char *image)
@@ -203,7 +209,7 @@ int ext_image_renew_uuid(const char *image)
 	const char *const words[WORDS] = {"tune2fs", "-U", "random", image};
 	int err = check_name(image);
 
-	return err ? err : run(words, -1, -1, 0);
+	return err ? err : run(words, -1, -1, 0, 0);
 }
 
 bool ext_name_is_plain(const char *name)

@@ -1,5 +1,6 @@
 /* Tests of devices/backend/child.c: programs run to their end. */
 #include <errno.h>
+#include <signal.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -56,6 +57,18 @@ static void a_program_killed_by_a_signal_says_so(void **state)
 	assert_int_equal(child_run(argv, -1, -1, line), 128 + 15);
 }
 
+static void a_program_does_not_inherit_that_we_ignore_a_signal(void **state)
+{
+	char shell[] = "/bin/sh", flag[] = "-c", body[] = "kill -PIPE $$";
+	char *argv[] = {shell, flag, body, NULL};
+	char line[CHILD_LINE_SIZE];
+	void (*before)(int) = signal(SIGPIPE, SIG_IGN);
+
+	(void)state;
+	assert_int_equal(child_run(argv, -1, -1, line), 128 + SIGPIPE);
+	signal(SIGPIPE, before);
+}
+
 static void what_a_program_leaves_in_the_background_is_not_waited_for(void **state)
 {
 	char shell[] = "/bin/sh", flag[] = "-c";
@@ -89,6 +102,7 @@ int main(void)
 		cmocka_unit_test(the_last_line_that_is_not_empty_is_kept),
 		cmocka_unit_test(a_line_longer_than_the_room_for_it_is_cut),
 		cmocka_unit_test(a_program_killed_by_a_signal_says_so),
+		cmocka_unit_test(a_program_does_not_inherit_that_we_ignore_a_signal),
 		cmocka_unit_test(what_a_program_leaves_in_the_background_is_not_waited_for),
 		cmocka_unit_test(a_program_that_does_not_end_is_killed_in_time),
 	};

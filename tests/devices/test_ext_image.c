@@ -116,6 +116,16 @@ static void a_file_is_read_as_far_as_it_fits(void **state)
 	assert_string_equal(text, "");
 }
 
+/* A sparse file, or a folder that is its own child: a guest can make an image say much. */
+static void an_image_that_says_more_than_anybody_would_is_refused(void **state)
+{
+	char text[8];
+
+	(void)state;
+	fake_tool_make("debugfs", "exec cat /dev/zero");
+	assert_int_equal(ext_image_read("/a.img", "/etc/x", text, sizeof(text)), -EIO);
+}
+
 static void only_an_edit_opens_it_for_writing(void **state)
 {
 	char text[256];
@@ -180,6 +190,7 @@ int main(void)
 		TOOL_TEST(strange_lines_are_passed_over),
 		TOOL_TEST(a_name_that_is_too_long_is_passed_over),
 		TOOL_TEST(a_file_is_read_as_far_as_it_fits),
+		TOOL_TEST(an_image_that_says_more_than_anybody_would_is_refused),
 		TOOL_TEST(only_an_edit_opens_it_for_writing),
 		TOOL_TEST(a_repair_that_mended_something_went_well),
 		TOOL_TEST(failures_are_told_in_the_programs_words),
