@@ -11,7 +11,11 @@
 #include "vmm/log.h"
 #include "vmm/util.h"
 
-enum { CTRL_A = 0x01, READ_AT_ONCE = 512 };
+enum {
+	CTRL_A = 0x01,
+	READ_AT_ONCE = 512,
+	READS_PER_TURN = 64, /* of a file: then others on the loop have their turn */
+};
 
 /* Input: from the descriptor into the ring on the loop's thread, out of it on any. */
 
@@ -152,6 +156,16 @@ static void input_ready(struct loop_source *source, uint32_t events)
 		read_some(terminal);
 }
 
+static void read_file(struct terminal *terminal)
+{
+	unsigned int reads = 0;
+
+	while (reads < READS_PER_TURN && read_some(terminal))
+		reads++;
+	if (reads == READS_PER_TURN)
+		loop_timer_set(&terminal->again, 1, 0);
+}
+
 /* There is room again, or we continue after a stop. */
 static void look_again(struct loop_timer *timer)
 {
@@ -165,13 +179,11 @@ static void look_again(struct loop_timer *timer)
 		return;
 
 	int err = loop_add(terminal->loop, &terminal->source, EPOLLIN);
-	if (err == -EPERM) { /* regular files and /dev/null, which epoll does not watch, are always
-				ready */
-		while (read_some(terminal))
-			;
-	} else if (err < 0) {
+	if (err == -EPERM) /* regular files and /dev/null, which epoll does not watch, are always
+			      ready */
+		read_file(terminal);
+	else if (err < 0)
 		terminal->ended = true; /* no stdin at all */
-	}
 }
 
 int terminal_init(struct terminal *terminal, struct loop *loop, int in_fd, int out_fd)

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -215,6 +217,36 @@ static void a_file_is_read_as_the_guest_takes_it(void **state)
 	start(fd, null);
 	run_until(sizeof(contents));
 	assert_memory_equal(user.got, contents, sizeof(contents));
+	close(fd);
+	close(null);
+}
+
+struct neighbour {
+	struct loop_source source;
+	unsigned int turns;
+};
+
+static void take_turn(struct loop_source *source, uint32_t events)
+{
+	(void)events;
+	container_of(source, struct neighbour, source)->turns++;
+}
+
+static void a_large_file_takes_turns_with_the_rest_of_the_loop(void **state)
+{
+	static char contents[150000];
+	struct neighbour neighbour = {
+		.source = {.fd = eventfd(1, EFD_CLOEXEC), .ready = take_turn}};
+	int fd = temporary_file(contents, sizeof(contents));
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	(void)state;
+	assert_int_equal(loop_add(&loop, &neighbour.source, EPOLLIN), 0);
+	start(fd, null);
+	run_until(sizeof(contents));
+	assert_true(neighbour.turns >= 4);
+	loop_remove(&loop, &neighbour.source);
+	close(neighbour.source.fd);
 	close(fd);
 	close(null);
 }
@@ -584,6 +616,7 @@ int main(void)
 		TERMINAL_TEST(a_pipe_passes_all_bytes_unchanged),
 		TERMINAL_TEST(the_end_of_input_stops_nothing),
 		TERMINAL_TEST(a_file_is_read_as_the_guest_takes_it),
+		TERMINAL_TEST(a_large_file_takes_turns_with_the_rest_of_the_loop),
 		TERMINAL_TEST(a_pipe_waits_while_the_guest_does_not_read),
 		TERMINAL_TEST(output_reaches_stdout_and_nothing_else_does),
 		TERMINAL_TEST(a_terminal_is_raw_from_start_to_stop),
