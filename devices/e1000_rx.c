@@ -142,11 +142,9 @@ static int read_frame(struct e1000 *e1000, uint32_t rctl)
 
 	if (len < 0)
 		return (int)len;
+	if (len < NIC_HEADER_SIZE + NIC_FRAME_MIN)
+		return 0; /* no frame */
 	rx->len = (size_t)len - sizeof(header);
-	if (rx->len < NIC_FRAME_MIN) {
-		rx->len = 0;
-		return 0;
-	}
 	pthread_mutex_lock(&e1000->lock);
 	e1000_count(e1000, E1000_TPR, E1000_TORL, rx->len + E1000_FCS);
 	passed = passes(&e1000->state, rx);

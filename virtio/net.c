@@ -92,10 +92,8 @@ static int net_start(struct virtio_device *dev)
 		err = nic_set_queues(net->nic, net->active);
 	for (unsigned int i = 0; i < net->active && !err; i++)
 		err = start_pair(net, i);
-	if (err) {
-		log_error(err, "net: %s cannot start", dev->name);
+	if (err)
 		net_stop(dev);
-	}
 	return err;
 }
 

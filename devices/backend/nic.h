@@ -11,6 +11,7 @@
 #ifndef DEVICES_BACKEND_NIC_H
 #define DEVICES_BACKEND_NIC_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -77,7 +78,7 @@ struct nic {
 	unsigned int queues;	   /* pairs, 1 to NIC_MAX_QUEUES */
 	uint32_t offloads;	   /* enum nic_offload: what the host can take, and give */
 	uint16_t mtu;		   /* what the guest must be told; 0: nothing */
-	bool link_up;		   /* false once the host's end has gone */
+	atomic_bool link_up;	   /* false once the host's end has gone; any thread may look */
 	struct nic_client *client; /* borrowed; set before anything is unpaused */
 };
 
