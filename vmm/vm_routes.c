@@ -161,8 +161,12 @@ int vm_msi_route(struct vm *vm, struct irqfd *irqfd, uint64_t address, uint32_t 
 	/* A signal that waits in the eventfd is delivered as KVM begins to listen. */
 	if (!err && !was_routed)
 		err = listen_to(vm, irqfd, true);
-	if (err)
+	if (err) {
+		/* KVM must not go on with the old message, nor refuse to listen later. */
+		if (was_routed)
+			listen_to(vm, irqfd, false);
 		irqfd->routed = false;
+	}
 	pthread_mutex_unlock(&vm->lock);
 	return err;
 }
