@@ -837,6 +837,21 @@ static void a_reset_waits_for_what_is_in_flight(void **state)
 	still_works();
 }
 
+/* Or a driver that goes on offering would never see the end of it. */
+static void a_reset_takes_nothing_more_from_the_ring(void **state)
+{
+	struct offer first, second;
+
+	(void)state;
+	ram->hold = true;
+	first = offer(VIRTIO_BLK_T_IN, 0, data, 512);
+	fake_driver_kick(&driver, 0);
+	second = offer(VIRTIO_BLK_T_IN, 0, data, 512);
+	fake_driver_reset(&driver);
+	assert_int_equal(*first.status, VIRTIO_BLK_S_OK);
+	assert_int_equal(*second.status, NO_STATUS);
+}
+
 static void after_a_reset_guest_memory_is_not_touched(void **state)
 {
 	uint8_t *before = malloc(FAKE_LOW_SIZE);
@@ -991,6 +1006,7 @@ int main(void)
 		with(setup, a_header_that_changes_meanwhile_counts_as_it_was),
 		with(setup, data_on_top_of_the_rings_hurts_only_the_driver),
 		with(setup, a_reset_waits_for_what_is_in_flight),
+		with(setup, a_reset_takes_nothing_more_from_the_ring),
 		with(setup, after_a_reset_guest_memory_is_not_touched),
 		with(setup, ten_thousand_resets_under_load_leak_nothing),
 		with(setup, a_multi_range_request_is_finished_before_the_reset),

@@ -157,6 +157,10 @@ static void a_stop_that_is_no_reset_neither_loses_nor_repeats_output(void **stat
 	fake_stream_make_room(&stream, 100);
 	written("abcdef");
 	assert_true(fake_driver_used(&driver, TRANSMITQ, NULL, NULL));
+	/* Only that one goes on, not whatever has the same descriptors later. */
+	driver.rings[TRANSMITQ].next_desc = 0;
+	print("ghijkl");
+	written("abcdefghijkl");
 }
 
 static void input_fills_the_buffers_of_the_guest(void **state)
@@ -290,6 +294,79 @@ static void a_flood_of_output_takes_turns_with_the_rest_of_the_loop(void **state
 	assert_in_range(stream.out_len, 1, 64);
 }
 
+/* A host and a driver without end: each byte that goes out, or comes in, is offered anew. */
+static struct endless {
+	struct stream stream;
+	unsigned int calls;
+} endless;
+
+static size_t endless_write(struct stream *behind, const void *buf, size_t len)
+{
+	struct fake_segment byte = {.gpa = data, .len = 1};
+
+	(void)behind;
+	(void)buf;
+	if (++endless.calls < 10000)
+		fake_driver_offer(&driver, TRANSMITQ, &byte, 1);
+	return len;
+}
+
+static size_t endless_read(struct stream *behind, void *buf, size_t len)
+{
+	struct fake_segment byte = {.gpa = data, .len = 1, .write = true};
+	size_t n = len < 4096 ? len : 4096;
+
+	(void)behind;
+	memset(buf, 'i', n);
+	if (++endless.calls < 10000)
+		fake_driver_offer(&driver, RECEIVEQ, &byte, 1);
+	/* Whole pieces, so that there is always more. */
+	return n;
+}
+
+static int setup_endless(void **state)
+{
+	static const struct stream_ops ops = {.write = endless_write, .read = endless_read};
+
+	set_up(state);
+	endless = (struct endless){.stream.ops = &ops};
+	make(&endless.stream, NULL);
+	return 0;
+}
+
+static void a_driver_that_never_stops_takes_turns_with_the_rest_of_the_loop(void **state)
+{
+	static const struct {
+		unsigned int queue;
+		bool write;
+	} table[] = {{TRANSMITQ, false}, {RECEIVEQ, true}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		struct fake_segment byte = {.gpa = data, .len = 1, .write = table[i].write};
+
+		endless.calls = 0;
+		fake_driver_offer(&driver, table[i].queue, &byte, 1);
+		fake_driver_kick(&driver, table[i].queue);
+		assert_in_range(endless.calls, 1, 64);
+	}
+}
+
+static void a_giant_buffer_is_filled_as_far_as_one_turn_goes(void **state)
+{
+	uint32_t len;
+	struct fake_segment pieces[32];
+
+	(void)state;
+	endless.calls = 10000;
+	for (unsigned int i = 0; i < ARRAY_SIZE(pieces); i++)
+		pieces[i] = (struct fake_segment){.gpa = data, .len = 4096, .write = true};
+	fake_driver_offer(&driver, RECEIVEQ, pieces, ARRAY_SIZE(pieces));
+	fake_driver_kick(&driver, RECEIVEQ);
+	assert_true(fake_driver_used(&driver, RECEIVEQ, NULL, &len));
+	assert_int_equal(len, 65536);
+}
+
 static void it_survives_ten_thousand_resets_in_the_middle_of_things(void **state)
 {
 	(void)state;
@@ -325,6 +402,9 @@ int main(void)
 		with(setup_with_hub, input_goes_to_the_uart_until_a_driver_opens_the_console),
 		with(setup, odd_requests_hurt_nobody),
 		with(setup, a_flood_of_output_takes_turns_with_the_rest_of_the_loop),
+		with(setup_endless,
+		     a_driver_that_never_stops_takes_turns_with_the_rest_of_the_loop),
+		with(setup_endless, a_giant_buffer_is_filled_as_far_as_one_turn_goes),
 		with(setup, it_survives_ten_thousand_resets_in_the_middle_of_things),
 	};
 

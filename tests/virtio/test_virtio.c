@@ -430,20 +430,25 @@ static void an_enabled_queue_does_not_change(void **state)
 {
 	struct bench *bench = *state;
 	struct virtio_device *dev = &bench->slow.dev;
+	static const uint64_t features[] = {0, RING_RESET};
 
-	start(bench, 0);
-	for (enum virtio_queue_register reg = VIRTIO_QUEUE_SIZE; reg < VIRTIO_QUEUE_ENABLED;
-	     reg++) {
-		uint32_t before = virtio_queue_read(dev, 0, reg);
+	for (unsigned int i = 0; i < ARRAY_SIZE(features); i++) {
+		start(bench, features[i]);
+		for (enum virtio_queue_register reg = VIRTIO_QUEUE_SIZE; reg < VIRTIO_QUEUE_ENABLED;
+		     reg++) {
+			uint32_t before = virtio_queue_read(dev, 0, reg);
 
-		virtio_queue_write(dev, 0, reg, 4);
-		assert_int_equal(virtio_queue_read(dev, 0, reg), before);
+			virtio_queue_write(dev, 0, reg, 4);
+			assert_int_equal(virtio_queue_read(dev, 0, reg), before);
+		}
+		offer(bench, 0);
+		fake_driver_kick(&bench->driver, 0);
+		virtio_queue_change(dev, 0, VIRTIO_QUEUE_ENABLE); /* not from its beginning again */
+		assert_int_equal(bench->slow.starts, i + 1);
+		offer(bench, 0);
+		fake_driver_kick(&bench->driver, 0);
+		assert_int_equal(bench->slow.popped, 2 * (i + 1));
 	}
-	virtio_queue_change(dev, 0, VIRTIO_QUEUE_ENABLE);
-	assert_int_equal(bench->slow.starts, 1);
-	offer(bench, 0);
-	fake_driver_kick(&bench->driver, 0);
-	assert_int_equal(bench->slow.popped, 1);
 }
 
 /* Hostile case 21. */
@@ -562,6 +567,7 @@ static void a_broken_ring_latches_the_device_until_reset(void **state)
 	offer(bench, 1);
 	fake_driver_kick(&bench->driver, 0);
 	fake_driver_kick(&bench->driver, 1);
+	slow_kick(&bench->slow.dev, 1); /* as one does that was told by its host */
 	assert_int_equal(bench->slow.popped, 1);
 	assert_int_equal(bench->driver.transport.config_interrupts, 1);
 	complete_all(&bench->slow, 0);
