@@ -43,6 +43,20 @@ static void write_cost(struct json *json, const struct trial *trial, const struc
 	json_end(json);
 }
 
+/* The times of all rounds, in their order, for who wants to see how far they differ. */
+static void write_rounds(struct json *json, const struct trial *rounds, unsigned int n,
+			 unsigned int phase)
+{
+	struct trial_cost cost;
+
+	json_array(json, "rounds_ns");
+	for (unsigned int i = 0; i < n; i++) {
+		if (trial_cost(&rounds[i], 1, phase, &cost) == TRIAL_DONE)
+			json_unsigned(json, NULL, cost.ns);
+	}
+	json_end(json);
+}
+
 static void write_phase(struct json *json, const struct trial *trial, unsigned int rounds,
 			unsigned int phase)
 {
@@ -58,6 +72,7 @@ static void write_phase(struct json *json, const struct trial *trial, unsigned i
 		if (trial_phases[phase].bytes)
 			json_unsigned(json, "bytes", trial_phases[phase].bytes);
 		write_cost(json, trial, &cost);
+		write_rounds(json, trial, rounds, phase);
 	}
 	json_end(json);
 }
@@ -102,6 +117,15 @@ static void plot_value(FILE *out, enum trial_result result, double value)
 		fputs(" NaN", out);
 }
 
+/* In two lines, so that one does not run into the next. */
+static void plot_label(FILE *out, const char *name)
+{
+	size_t half = strlen(name) / 2, first = half + strcspn(name + half, " ");
+
+	fprintf(out, "\"%.*s\\n%s\"", (int)first, name,
+		name[first] ? name + first + 1 : name + first);
+}
+
 /* A row a phase: its name, the times in us, the exits per operation. */
 static void plot_data(const struct comparison *comparison, FILE *out)
 {
@@ -111,7 +135,7 @@ static void plot_data(const struct comparison *comparison, FILE *out)
 		enum trial_result results[COMPARE_MAX];
 		double exits[COMPARE_MAX];
 
-		fprintf(out, "\"%s\"", trial_phases[phase].name);
+		plot_label(out, trial_phases[phase].name);
 		for (unsigned int i = 0; i < comparison->n; i++) {
 			struct trial_cost cost;
 
@@ -155,7 +179,7 @@ void compare_plot(const struct comparison *comparison, const char *svg, FILE *ou
 	fputs("set terminal svg size 1100,800 noenhanced\nset output ", out);
 	quote(out, svg);
 	fputs("\nset style data histograms\nset style fill solid 0.8\nset boxwidth 0.9\n"
-	      "set grid ytics\nset logscale y\nhost = ",
+	      "set grid ytics\nset bmargin 4\nset logscale y\nhost = ",
 	      out);
 	quote(out, comparison->host);
 	fputs("\nset multiplot layout 2,1 title 'minivmm compare, host: '.host", out);

@@ -142,6 +142,8 @@ static void json_has_every_phase_of_every_trial(void **state)
 	assert_non_null(strstr(text, "\"result\": \"failed\""));
 	assert_non_null(strstr(text, "\"region\": \"serial\""));
 	assert_non_null(strstr(text, "\"ns\": 1280000000"));
+	assert_non_null(strstr(text, "\"rounds_ns\": ["));
+	assert_non_null(strstr(text, "\"rounds\": 1"));
 	assert_non_null(strstr(text, "\"disk\": null"));
 }
 
@@ -153,8 +155,8 @@ static void a_charts_script_has_bars_for_all_and_gaps_where_nothing_was_tried(vo
 	compare_plot(&comparison, "it's.svg", out);
 	fclose(out);
 	assert_non_null(strstr(text, "set output 'it''s.svg'\n"));
-	assert_non_null(strstr(text, "\"80 bytes of text to the console\" 1000 100 10 0\n"));
-	assert_non_null(strstr(text, "\"ping, there and back\" NaN 1 NaN 2\n"));
+	assert_non_null(strstr(text, "\"80 bytes of text\\nto the console\" 1000 100 10 0\n"));
+	assert_non_null(strstr(text, "\"ping, there\\nand back\" NaN 1 NaN 2\n"));
 	assert_non_null(strstr(text, "using 2:xtic(1) title 'full', $costs using 3 title 'para'"));
 	assert_non_null(strstr(text, "using 4:xtic(1)"));
 }
