@@ -54,7 +54,7 @@ enum vcpu_next arch_vcpu_exit(struct vcpu *vcpu);
  * counter. */
 void arch_vcpu_dump(struct vcpu *vcpu);
 
-/* "tsc_early_khz=2000000" or its like, for --tsc-hint; empty where the host does not say. After
+/* "tsc_early_khz=2000000" and its like, for --tsc-hint; empty where the host does not say. After
  * arch_vcpu_init(). */
 void arch_clock_argument(const struct machine *machine, char *text, size_t size);
 

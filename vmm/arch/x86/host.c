@@ -2,6 +2,7 @@
 #include "vmm/arch/x86/host.h"
 
 #include <cpuid.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,6 +23,21 @@ void host_warn_of_software_kvm(const struct boot_entry *entry)
 		log_warning("/dev/kvm here is software (module kvm_pvm), on which a stock Linux "
 			    "kernel cannot run; real KVM is to be had with: "
 			    "scripts/nested -- minivmm run ...");
+}
+
+bool host_clock_is_tsc(void)
+{
+	static const char path[] =
+		"/sys/devices/system/clocksource/clocksource0/current_clocksource";
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char name[8] = "";
+
+	if (fd < 0)
+		return false;
+	if (read(fd, name, sizeof(name) - 1) < 0)
+		name[0] = '\0';
+	close(fd);
+	return strcmp(name, "tsc\n") == 0;
 }
 
 const char *arch_host_kind(void)

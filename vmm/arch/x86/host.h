@@ -5,6 +5,8 @@
 #ifndef VMM_ARCH_X86_HOST_H
 #define VMM_ARCH_X86_HOST_H
 
+#include <stdbool.h>
+
 #include "vmm/arch/x86/boot.h"
 
 /*
@@ -12,5 +14,8 @@
  * programs run, Linux dies of the first instruction that it does not know. Says so.
  */
 void host_warn_of_software_kvm(const struct boot_entry *entry);
+
+/* Whether this host's kernel keeps time by the TSC, and so has found it to be reliable. */
+bool host_clock_is_tsc(void);
 
 #endif

@@ -319,8 +319,11 @@ void arch_clock_argument(const struct machine *machine, char *text, size_t size)
 	int khz = ioctl(machine->vcpus[0].fd, KVM_GET_TSC_KHZ, 0);
 
 	text[0] = '\0';
+	/* The guest's watchdog would compare the TSC with the PM timer, by reads that take longer
+	 * than it allows; the host's has compared already. */
 	if (khz > 0)
-		snprintf(text, size, "tsc_early_khz=%d", khz);
+		snprintf(text, size, "tsc_early_khz=%d%s", khz,
+			 host_clock_is_tsc() ? " tsc=nowatchdog" : "");
 }
 
 void arch_mark_argument(char *text, size_t size)
