@@ -1,6 +1,7 @@
 /* Tests of devices/e1000.c and e1000_registers.c: interrupts, resets, and drivers that misbehave.
  */
 #include <poll.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -161,6 +162,7 @@ static const struct {
 	{"a transmit tail beyond the end", E1000_TDT, RING_ENTRIES},
 	{"a transmit tail far beyond it", E1000_TDT, 0xffff},
 	{"a transmit head beyond the end", E1000_TDH, 0xffff},
+	{"a transmit tail and head beyond the end", E1000_TDLEN, 128},
 	{"a transmit ring of no length", E1000_TDLEN, 0},
 	{"a transmit ring at the end of RAM", E1000_TDBAL, RAM_SIZE - 16},
 	{"a transmit ring outside of RAM", E1000_TDBAL, 0xd0000000},
@@ -191,6 +193,10 @@ static void rings_that_make_no_sense_cost_the_guest_its_network_only(void **stat
 		fake_e1000_serve(&f);
 		for (int n = 0; n < 10; n++)
 			f.nic.nic.client->readable(f.nic.nic.client, 0);
+		for (int n = 0; n < 4; n++)
+			fake_e1000_serve(&f);
+		if (poll(&(struct pollfd){f.card->doorbell.fd, POLLIN, 0}, 1, 0) != 0)
+			fail_msg("%s: goes on for ever", bad_rings[i].what);
 		/* And a reset cures it. */
 		fake_e1000_set(&f, E1000_CTRL, CTRL_RST);
 		fake_e1000_rings(&f);

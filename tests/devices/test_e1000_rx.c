@@ -85,6 +85,42 @@ static void received_checksums_are_looked_at_on_request(void **state)
 	fake_e1000_free(&f);
 }
 
+/* What a host on the network may send: lengths that the frame does not have are not looked behind.
+ */
+static void lies_about_lengths_leave_a_frame_unlooked_at(void **state)
+{
+	static const struct {
+		const char *what;
+		unsigned int at;
+		uint8_t high, low;
+	} lies[] = {
+		{"a packet of no length", 16, 0, 0},
+		{"a packet shorter than its header", 16, 0, 19},
+		{"a packet one byte longer than the frame and its check sequence", 16, 0, 95},
+		{"a packet of 65535 bytes", 16, 0xff, 0xff},
+		{"a header of no length", 14, 0x40, 0},
+		{"a header of 16 bytes", 14, 0x44, 0},
+		{"another version", 14, 0x65, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lies); i++) {
+		struct fake_e1000 f;
+		uint8_t frame[200];
+		size_t len = fake_ip_frame(frame, true, 50, true);
+
+		fake_e1000_init(&f);
+		fake_e1000_set(&f, E1000_RXCSUM, RXCSUM_IPOFL | RXCSUM_TUOFL);
+		frame[lies[i].at] = lies[i].high;
+		frame[lies[i].at + 1] = lies[i].low;
+		fake_nic_feed(&f.nic, frame, len);
+		fake_nic_deliver(&f.nic);
+		if (f.bytes[RX_RING + 12] != (1 | 1 << 1 | 1 << 2) || f.bytes[RX_RING + 13] != 0)
+			fail_msg("%s", lies[i].what);
+		fake_e1000_free(&f);
+	}
+}
+
 static const struct {
 	const char *what;
 	uint8_t mac[6];
@@ -218,6 +254,7 @@ int main(void)
 		cmocka_unit_test(a_frame_comes_with_a_check_sequence_and_an_interrupt),
 		cmocka_unit_test(a_long_frame_takes_several_descriptors_if_it_may),
 		cmocka_unit_test(received_checksums_are_looked_at_on_request),
+		cmocka_unit_test(lies_about_lengths_leave_a_frame_unlooked_at),
 		cmocka_unit_test(only_frames_that_pass_the_filters_arrive),
 		cmocka_unit_test(vlans_are_filtered_where_wanted),
 		cmocka_unit_test(a_ring_without_descriptors_pauses_the_host_and_loses_nothing),

@@ -160,6 +160,26 @@ static void a_shutdown_completes_what_is_in_flight(void **state)
 	assert_int_equal(fake_nvme_status(&completion), NVME_SUCCESS);
 }
 
+/* Or a driver that goes on submitting would never see the end of it. */
+static void a_shutdown_takes_no_new_commands_before_it_is_complete(void **state)
+{
+	struct fake_nvme *driver = *state;
+	struct nvme_completion completion;
+
+	driver->ram->hold = true;
+	fake_nvme_submit(driver, 1, fake_nvme_move(NVME_WRITE, 0, 1, driver->data));
+	fake_nvme_ring(driver, 1);
+	fake_nvme_turn(driver);
+	fake_nvme_submit(driver, 1, fake_nvme_move(NVME_WRITE, 1, 1, driver->data));
+	fake_nvme_ring(driver, 1);
+	fake_nvme_set(driver, NVME_CC, CC | NVME_CC_EN | NVME_CC_SHN_NORMAL, 4);
+	assert_true(fake_nvme_reap(driver, 1, &completion));
+	assert_false(fake_nvme_reap(driver, 1, &completion));
+	driver->ram->hold = false;
+	fake_nvme_turn(driver);
+	assert_true(fake_nvme_reap(driver, 1, &completion));
+}
+
 static void what_cannot_be_enabled_is_a_fatal_status(void **state)
 {
 	struct fake_nvme *driver = *state;
@@ -290,6 +310,9 @@ int main(void)
 			fake_nvme_teardown),
 		cmocka_unit_test_setup_teardown(a_shutdown_completes_what_is_in_flight,
 						fake_nvme_setup, fake_nvme_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_shutdown_takes_no_new_commands_before_it_is_complete, fake_nvme_setup,
+			fake_nvme_teardown),
 		cmocka_unit_test_setup_teardown(what_cannot_be_enabled_is_a_fatal_status,
 						fake_nvme_setup, fake_nvme_teardown),
 		cmocka_unit_test_setup_teardown(queues_are_gone_after_a_reset_whatever_is_rung,

@@ -77,6 +77,19 @@ static void requests_are_held_until_something_happens(void **state)
 	assert_int_equal(cid, asked);
 }
 
+static void a_head_beyond_its_queue_is_told_as_a_tail_is(void **state)
+{
+	struct fake_nvme *driver = *state;
+	uint32_t event;
+	uint16_t cid;
+
+	ask(driver);
+	fake_nvme_set(driver, NVME_DOORBELLS + 12, FAKE_NVME_ENTRIES, 4);
+	assert_true(told(driver, &event, &cid));
+	assert_int_equal(event, ERROR_VALUE);
+	fake_nvme_still_works(driver);
+}
+
 static void what_happened_before_the_request_is_told_then(void **state)
 {
 	struct fake_nvme *driver = *state;
@@ -205,6 +218,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(requests_are_held_until_something_happens,
+						fake_nvme_setup, fake_nvme_teardown),
+		cmocka_unit_test_setup_teardown(a_head_beyond_its_queue_is_told_as_a_tail_is,
 						fake_nvme_setup, fake_nvme_teardown),
 		cmocka_unit_test_setup_teardown(what_happened_before_the_request_is_told_then,
 						fake_nvme_setup, fake_nvme_teardown),
