@@ -4,11 +4,12 @@
  *	nvme.c            coming and going
  *	nvme_register.c   registers and doorbells, on vCPU threads
  *	nvme_control.c    enable, reset and shutdown
- *	nvme_queue.c      submission and completion queues: the only code that reads and writes
- *rings nvme_shadow.c     doorbells in memory: the buffers, and what KVM listens for nvme_prp.c
- *where a command's data is nvme_io.c         the NVM commands, to the disk and back nvme_admin.c
- *the admin commands nvme_identify.c, nvme_feature.c, nvme_log.c, nvme_event.c    the larger ones of
- *them
+ *	nvme_queue.c      the rings, which no other code reads or writes
+ *	nvme_shadow.c     doorbells in memory, and what KVM listens for
+ *	nvme_prp.c        where a command's data is
+ *	nvme_io.c         the NVM commands, to the disk and back
+ *	nvme_admin.c      the admin commands; the larger ones of them are in
+ *	nvme_identify.c, nvme_feature.c, nvme_log.c, nvme_event.c
  *
  * All but register accesses runs on the loop; clauses are those of the base specification 1.4.
  */
