@@ -14,19 +14,6 @@
 #include "vmm/machine_disks.h"
 #include "vmm/machine_levers.h"
 
-/* Has the command line an argument that begins with this word? */
-static bool has_argument(const char *cmdline, const char *word)
-{
-	const char *at = cmdline;
-
-	while ((at = strstr(at, word))) {
-		if (at == cmdline || at[-1] == ' ')
-			return true;
-		at++;
-	}
-	return false;
-}
-
 /* What we add stands first, so that the user's words after "--" stay the last. */
 int machine_boot_make_cmdline(struct machine *machine)
 {
@@ -35,9 +22,9 @@ int machine_boot_make_cmdline(struct machine *machine)
 	const char *console = arch_console_argument(machine);
 	char root[64] = "", clock[64] = "", mark[32] = "";
 
-	if (options->no_auto_append || has_argument(given, "console="))
+	if (options->no_auto_append || run_options_append_has(options, "console="))
 		console = NULL;
-	if (!options->no_auto_append && !has_argument(given, "root="))
+	if (!options->no_auto_append && !run_options_append_has(options, "root="))
 		machine_disks_root_argument(machine, root, sizeof(root));
 	if (options->tsc_hint)
 		arch_clock_argument(machine, clock, sizeof(clock));

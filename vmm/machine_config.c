@@ -31,6 +31,14 @@ static bool is_one_of(const char *word, const char *const *words)
 	return *words != NULL;
 }
 
+/* A command line that names hvc0 wants it to be there, also where the mode's own console is not. */
+static const char *default_console(const struct run_options *options, const struct mode *mode)
+{
+	if (run_options_append_has(options, "console=hvc") && is_one_of("both", mode->consoles))
+		return "both";
+	return mode->console;
+}
+
 /* What the options leave open is the mode's to say; what contradicts it is a mistake. */
 static int apply_mode(struct machine_config *config)
 {
@@ -39,7 +47,7 @@ static int apply_mode(struct machine_config *config)
 
 	config->mode = mode;
 	if (!options->console)
-		options->console = mode->console;
+		options->console = default_console(options, mode);
 	if (!is_one_of(options->console, mode->consoles)) {
 		log_error(0, "--console %s: there is none in --mode %s", options->console,
 			  mode->name);

@@ -1,6 +1,8 @@
 /* run_options.c: the table of "minivmm run". */
 #include "vmm/run_options.h"
 
+#include <string.h>
+
 #include "vmm/mode.h"
 #include "vmm/vm.h"
 
@@ -199,8 +201,8 @@ static const struct option options[] = {
 	 .kind = OPTION_CHOICE,
 	 FIELD(console),
 	 .choices = console_choices,
-	 .help = "what stdin and stdout are to the guest (default serial, in para\n"
-		 "mode virtio)"},
+	 .help = "what stdin and stdout are to the guest (default serial; virtio in\n"
+		 "para mode; both where --append has console=hvc0)"},
 	{.name = "no-reboot",
 	 .kind = OPTION_FLAG,
 	 FIELD(no_reboot),
@@ -281,4 +283,16 @@ struct run_options run_options_default(void)
 		.cpus = 1,
 		.grace = 10,
 	};
+}
+
+bool run_options_append_has(const struct run_options *asked, const char *word)
+{
+	const char *at = asked->append;
+
+	while ((at = strstr(at, word))) {
+		if (at == asked->append || at[-1] == ' ')
+			return true;
+		at++;
+	}
+	return false;
 }

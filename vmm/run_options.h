@@ -42,4 +42,7 @@ extern const struct command run_command;
 /* The defaults, before parsing. */
 struct run_options run_options_default(void);
 
+/* Has --append an argument that begins with this word? */
+bool run_options_append_has(const struct run_options *asked, const char *word);
+
 #endif

@@ -22,9 +22,8 @@ for transport in pci mmio; do
 	begin "login over $transport"
 	cp --sparse=always "$guests/debian-12.img" "$work/root.img"
 	busybox nc -l -p $port >"$work/heard" </dev/null &
-	# ttyS0 beside it: 6.1 has hvc0's driver as a module, and its init wants a console from the first moment.
 	initramfs=debian-12.img.initrd start debian-12.img.vmlinuz --disk "$work/root.img" --transport $transport \
-		--net passt --console both --append 'root=/dev/vda console=ttyS0 console=hvc0 quiet'
+		--net passt --append 'root=/dev/vda console=hvc0'
 	check "it gets to a login on hvc0" expect 'Debian GNU/Linux 12 .*hvc0'
 	type_line root
 	check "root logs in" expect 'ABSOLUTELY NO WARRANTY|programs included'
