@@ -106,3 +106,28 @@ int kvm_stats_add(const struct kvm_stats *stats, uint64_t *sums)
 	}
 	return err;
 }
+
+uint64_t kvm_stats_value(const struct kvm_stats *stats, const char *name)
+{
+	uint64_t values[KVM_STATS_MAX] = {0};
+
+	if (kvm_stats_add(stats, values) < 0)
+		return 0;
+	for (unsigned int i = 0; i < stats->n; i++) {
+		if (strcmp(stats->counters[i].name, name) == 0)
+			return values[i];
+	}
+	return 0;
+}
+
+uint64_t kvm_stats_look_up(int vm_or_vcpu, const char *name)
+{
+	struct kvm_stats stats;
+	uint64_t value;
+
+	if (kvm_stats_open(&stats, vm_or_vcpu) < 0)
+		return 0;
+	value = kvm_stats_value(&stats, name);
+	kvm_stats_close(&stats);
+	return value;
+}

@@ -32,4 +32,10 @@ void kvm_stats_close(struct kvm_stats *stats);
 /* Adds each counter's value to sums[0..n). 0 or -errno. Any thread. */
 int kvm_stats_add(const struct kvm_stats *stats, uint64_t *sums);
 
+/* The counter of that name, as it is now; 0 where there is none. */
+uint64_t kvm_stats_value(const struct kvm_stats *stats, const char *name);
+
+/* The same of the VM or vCPU behind that descriptor, of which nothing else is wanted. */
+uint64_t kvm_stats_look_up(int vm_or_vcpu, const char *name);
+
 #endif

@@ -2,6 +2,7 @@
 #include "vmm/machine.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "vmm/arch.h"
+#include "vmm/kvm_stats.h"
 #include "vmm/log.h"
 #include "vmm/machine_boot.h"
 #include "vmm/machine_disks.h"
@@ -132,7 +134,12 @@ void machine_sum_stats(const struct machine *machine, struct exit_stats *sum)
 void machine_print_stats(const struct machine *machine)
 {
 	struct exit_stats sum;
+	uint64_t all = 0;
 
+	for (unsigned int i = 0; i < machine->options->cpus; i++)
+		all += kvm_stats_look_up(machine->vcpus[i].fd, "exits");
+	if (all > 0) /* older hosts do not tell */
+		fprintf(stderr, "exits in all since the last reset: %" PRIu64 "\n", all);
 	machine_sum_stats(machine, &sum);
 	stats_print(&sum, &machine->vm.ports, &machine->vm.mmio, stderr);
 }

@@ -237,8 +237,8 @@ static const struct option options[] = {
 	 .kind = OPTION_FLAG,
 	 .scope = OPTION_OF_RUN,
 	 FIELD(stats),
-	 .help = "count exits to user space, by reason and device: printed on stderr at\n"
-		 "the end, and at once by SIGUSR1"},
+	 .help = "count exits, and those to user space by reason and device: printed on\n"
+		 "stderr at the end, and at once by SIGUSR1"},
 	{.name = "verbose",
 	 .kind = OPTION_FLAG,
 	 .scope = OPTION_OF_RUN,

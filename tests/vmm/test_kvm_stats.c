@@ -92,6 +92,22 @@ static void only_what_counts_up_is_taken_and_added(void **state)
 	assert_int_equal(stats.fd, -1);
 }
 
+static void one_counter_is_found_by_its_name(void **state)
+{
+	int fd = make(usual, ARRAY_SIZE(usual), NAME_SIZE);
+	struct kvm_stats stats;
+
+	(void)state;
+	set(fd, 0, 7);
+	set(fd, 272, 9);
+	assert_int_equal(kvm_stats_init(&stats, fd), 0);
+	assert_int_equal(kvm_stats_value(&stats, "exits"), 7);
+	assert_int_equal(kvm_stats_value(&stats, "io_exits"), 9);
+	assert_int_equal(kvm_stats_value(&stats, "io"), 0);
+	kvm_stats_close(&stats);
+	assert_int_equal(kvm_stats_look_up(-1, "exits"), 0);
+}
+
 static void more_counters_than_there_is_room_for_are_left_out(void **state)
 {
 	struct counter many[KVM_STATS_MAX + 20];
@@ -146,6 +162,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_what_counts_up_is_taken_and_added),
+		cmocka_unit_test(one_counter_is_found_by_its_name),
 		cmocka_unit_test(more_counters_than_there_is_room_for_are_left_out),
 		cmocka_unit_test(a_file_that_is_none_is_refused_and_closed),
 		cmocka_unit_test(data_that_ends_early_is_an_error),
