@@ -17,6 +17,7 @@
 enum {
 	PASST_MTU = 65520, /* its largest, and what it tells guests by DHCP if not told otherwise */
 	START_TIMEOUT_MS = 20000,
+	SOCKET_BUFFER = 4 << 20,
 	PORTS_SIZE = NIC_MAX_FORWARDS * sizeof("65535:65535,"),
 };
 
@@ -79,6 +80,19 @@ static int start(const struct nic_options *options, int fd)
 	return status < 0 ? status : -ECANCELED;
 }
 
+/*
+ * passt drops frames that its end of the socket has no room for, and leaves that end as it finds
+ * it: the usual buffer holds three of the largest frames, and TCP would creep. As root we may have
+ * all that we ask for, others get what the host allows.
+ */
+static void enlarge_buffer(int fd)
+{
+	int size = SOCKET_BUFFER;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) < 0)
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+}
+
 int nic_open_passt(const struct nic_options *options, struct loop *loop, struct nic **nic)
 {
 	int fds[2];
@@ -89,6 +103,7 @@ int nic_open_passt(const struct nic_options *options, struct loop *loop, struct 
 		log_error(err, "net: socket pair");
 		return err;
 	}
+	enlarge_buffer(fds[1]);
 	err = start(options, fds[1]);
 	close(fds[1]);
 	if (!err)

@@ -124,6 +124,19 @@ static void frames_pass_and_the_end_of_passt_is_seen(void **state)
 	tear_down(&fixture);
 }
 
+/* It does not wait for us to read: what its end has no room for is lost. */
+static void passt_has_room_for_several_of_the_largest_frames(void **state)
+{
+	struct fixture fixture;
+	struct nic *nic;
+
+	(void)state;
+	set_up(&fixture, "dd if=/dev/zero bs=65538 count=5 >&3 2>/dev/null");
+	assert_int_equal(nic_open_passt(&fixture.options, &fixture.wire.loop, &nic), 0);
+	wire_connect(&fixture.wire, nic);
+	tear_down(&fixture);
+}
+
 static void a_passt_that_ends_at_its_start_is_an_error(void **state)
 {
 	struct fixture fixture;
@@ -153,6 +166,7 @@ int main(void)
 		cmocka_unit_test(passt_gets_a_socket_and_the_ports),
 		cmocka_unit_test(an_emulated_card_keeps_the_usual_mtu),
 		cmocka_unit_test(frames_pass_and_the_end_of_passt_is_seen),
+		cmocka_unit_test(passt_has_room_for_several_of_the_largest_frames),
 		cmocka_unit_test(a_passt_that_ends_at_its_start_is_an_error),
 		cmocka_unit_test(a_missing_passt_is_an_error),
 	};
