@@ -44,12 +44,6 @@ static void end_by_host(struct machine *machine, enum outcome_kind kind, uint32_
 	end_guest(machine);
 }
 
-static void want_reset(struct machine *machine)
-{
-	ending_reset(&machine->ending);
-	end_guest(machine);
-}
-
 static void panicked(struct machine *machine)
 {
 	log_guest(&machine->panic_said, "its kernel panicked");
@@ -67,7 +61,8 @@ static void take_event(struct event_sink *sink, enum machine_event event, uint32
 		end_by_guest(machine, OUTCOME_POWEROFF, 0);
 		break;
 	case MACHINE_RESET:
-		want_reset(machine);
+		ending_reset(&machine->ending);
+		end_guest(machine);
 		break;
 	case MACHINE_PANICKED:
 		panicked(machine);
