@@ -148,6 +148,20 @@ static void nonsense_is_left_unanswered(void **state)
 	wire_free(&wire);
 }
 
+static void what_it_has_no_room_for_is_refused(void **state)
+{
+	static uint8_t frame[NIC_FRAME_MAX];
+	struct wire wire;
+
+	(void)state;
+	set_up(&wire);
+	ping(frame, 20, 0);
+	assert_int_equal(wire_send(&wire, frame, 9018), 0);
+	assert_int_equal(wire_send(&wire, frame, 9019), -EMSGSIZE);
+	assert_int_equal(wire_send(&wire, frame, NIC_FRAME_MAX), -EMSGSIZE);
+	wire_free(&wire);
+}
+
 static void a_guest_that_takes_no_answers_has_to_wait(void **state)
 {
 	struct wire wire;
@@ -179,6 +193,7 @@ int main(void)
 		cmocka_unit_test(a_probe_for_ones_own_address_stays_unanswered),
 		cmocka_unit_test(ping_comes_back_with_a_right_checksum),
 		cmocka_unit_test(nonsense_is_left_unanswered),
+		cmocka_unit_test(what_it_has_no_room_for_is_refused),
 		cmocka_unit_test(a_guest_that_takes_no_answers_has_to_wait),
 	};
 

@@ -152,6 +152,22 @@ static void the_largest_frame_passes_both_ways(void **state)
 	tear_down(&fixture);
 }
 
+/* A VLAN tag can bring a guest there. */
+static void a_frame_larger_than_any_is_refused_and_the_next_one_passes(void **state)
+{
+	static uint8_t frame[NIC_FRAME_MAX + 4], got[64];
+	struct fixture fixture;
+
+	(void)state;
+	set_up(&fixture);
+	assert_int_equal(wire_send(&fixture.wire, frame, NIC_FRAME_MAX + 1), -EMSGSIZE);
+	assert_int_equal(wire_send(&fixture.wire, frame, NIC_FRAME_MAX + 4), -EMSGSIZE);
+	assert_int_equal(wire_send(&fixture.wire, frame, 60), 0);
+	assert_int_equal(recv(fixture.far, got, 64, MSG_WAITALL), 64);
+	assert_int_equal(got[3], 60);
+	tear_down(&fixture);
+}
+
 static void a_receiver_with_less_room_gets_the_beginning_and_the_next_frame_whole(void **state)
 {
 	struct fixture fixture;
@@ -210,6 +226,7 @@ int main(void)
 		cmocka_unit_test(many_frames_that_come_at_once_are_told_apart),
 		cmocka_unit_test(a_frame_cut_by_a_full_socket_is_finished_first),
 		cmocka_unit_test(the_largest_frame_passes_both_ways),
+		cmocka_unit_test(a_frame_larger_than_any_is_refused_and_the_next_one_passes),
 		cmocka_unit_test(
 			a_receiver_with_less_room_gets_the_beginning_and_the_next_frame_whole),
 		cmocka_unit_test(a_length_that_no_frame_has_ends_the_link),

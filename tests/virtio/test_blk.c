@@ -929,6 +929,31 @@ static void a_storm_of_kicks_does_nothing(void **state)
 	still_works();
 }
 
+static unsigned int offered_anew;
+
+/* A driver on another CPU, as fast as we are. */
+static void offer_anew(struct virtio_transport *transport, unsigned int queue)
+{
+	(void)transport;
+	(void)queue;
+	if (++offered_anew < 10000)
+		offer(VIRTIO_BLK_T_IN, 0, data, 512);
+}
+
+static void a_driver_that_never_stops_takes_turns_with_the_rest_of_the_loop(void **state)
+{
+	static const struct virtio_transport_ops ops = {.queue_interrupt = offer_anew};
+
+	(void)state;
+	offered_anew = 0;
+	driver.transport.transport.ops = &ops;
+	offer(VIRTIO_BLK_T_IN, 0, data, 512);
+	fake_driver_kick(&driver, 0);
+	assert_in_range(offered_anew, 1, 100);
+	turn();
+	assert_in_range(offered_anew, 1, 200);
+}
+
 /* A real file and a loop of its own: the device does not know. For the thread sanitizer. */
 static void a_device_with_a_loop_thread_of_its_own_works_the_same(void **state)
 {
@@ -1012,6 +1037,7 @@ int main(void)
 		with(setup, a_multi_range_request_is_finished_before_the_reset),
 		with(setup, poisoned_event_indices_neither_hang_nor_flood),
 		with(setup, a_storm_of_kicks_does_nothing),
+		with(setup_bare, a_driver_that_never_stops_takes_turns_with_the_rest_of_the_loop),
 		with(setup, a_device_with_a_loop_thread_of_its_own_works_the_same),
 	};
 
