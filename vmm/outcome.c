@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -56,35 +57,57 @@ static int write_object(const struct outcome *outcome, const struct uuid *uuid, 
 	return ferror(file) ? -EIO : 0;
 }
 
-int outcome_write(const struct outcome *outcome, const struct uuid *uuid, const char *path)
+/* A device or a pipe is written to, never replaced: root could. */
+static bool is_special(const char *path)
+{
+	struct stat status;
+
+	return stat(path, &status) == 0 && !S_ISREG(status.st_mode);
+}
+
+static int write_to(const struct outcome *outcome, const struct uuid *uuid, int fd)
+{
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+	int err;
+
+	if (!file) {
+		err = -errno;
+		if (fd >= 0)
+			close(fd);
+		return err;
+	}
+	err = write_object(outcome, uuid, file);
+	if (fclose(file) != 0 && !err)
+		err = -errno;
+	return err;
+}
+
+static int write_new(const struct outcome *outcome, const struct uuid *uuid, const char *path)
 {
 	char *temporary = NULL;
-	FILE *file = NULL;
-	int err = 0;
-	int fd = -1;
+	int fd, err;
 
 	if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
 		return -ENOMEM;
 	fd = mkostemp(temporary, O_CLOEXEC);
 	if (fd >= 0)
-		file = fdopen(fd, "w");
-	if (!file) {
-		err = -errno;
-		if (fd >= 0)
-			close(fd);
-	} else {
 		fchmod(fd, 0644);
-		err = write_object(outcome, uuid, file);
-		if (fclose(file) != 0 && !err)
-			err = -errno;
-		if (!err && rename(temporary, path) < 0)
-			err = -errno;
-	}
-	if (err) {
-		log_error(err, "--status-file '%s': cannot write", path);
-		if (fd >= 0)
-			unlink(temporary);
-	}
+	err = write_to(outcome, uuid, fd);
+	if (!err && rename(temporary, path) < 0)
+		err = -errno;
+	if (err && fd >= 0)
+		unlink(temporary);
 	free(temporary);
+	return err;
+}
+
+int outcome_write(const struct outcome *outcome, const struct uuid *uuid, const char *path)
+{
+	int err = is_special(path)
+			  ? write_to(outcome, uuid, open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC))
+			  : write_new(outcome, uuid, path);
+
+	if (err)
+		log_error(err, "--status-file '%s': cannot write", path);
 	return err;
 }

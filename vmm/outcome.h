@@ -27,7 +27,8 @@ struct outcome {
 /* 0 to 255. */
 int outcome_status(const struct outcome *outcome);
 
-/* Writes the file whole or not at all: a new one takes the old one's place. 0 or -errno, logged. */
+/* Writes the file whole or not at all: a new one takes the old one's place, unless that is a device
+ * or a pipe. 0 or -errno, logged. */
 int outcome_write(const struct outcome *outcome, const struct uuid *uuid, const char *path);
 
 #endif

@@ -1,11 +1,13 @@
 /* test_outcome.c: the exit-status contract, and the status file. */
 #include "vmm/outcome.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -55,6 +57,28 @@ static void the_status_file_is_one_json_object(void **state)
 	assert_int_equal(rmdir(directory), 0); /* nothing else was left there */
 }
 
+static void a_pipe_is_written_to_and_stays_what_it_is(void **state)
+{
+	static const struct outcome outcome = {.kind = OUTCOME_POWEROFF};
+	char directory[] = "/tmp/outcomeXXXXXX", path[64], text[256] = "";
+	struct stat status;
+	int fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/status", directory);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	assert_int_equal(outcome_write(&outcome, NULL, path), 0);
+	assert_int_equal(stat(path, &status), 0);
+	assert_true(S_ISFIFO(status.st_mode));
+	assert_true(read(fd, text, sizeof(text) - 1) > 0);
+	assert_string_equal(text, "{\"outcome\": \"poweroff\", \"status\": 0}\n");
+	close(fd);
+	unlink(path);
+	assert_int_equal(rmdir(directory), 0);
+}
+
 static void a_status_file_that_cannot_be_written_is_an_error(void **state)
 {
 	static const struct outcome outcome = {.kind = OUTCOME_POWEROFF};
@@ -68,6 +92,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_end_has_its_status),
 		cmocka_unit_test(the_status_file_is_one_json_object),
+		cmocka_unit_test(a_pipe_is_written_to_and_stays_what_it_is),
 		cmocka_unit_test(a_status_file_that_cannot_be_written_is_an_error),
 	};
 
