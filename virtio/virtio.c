@@ -1,12 +1,12 @@
 /*
- * virtio.c: the life of a device: status, start, stop and reset (virtio 1.2, sections 2.1, 2.4, 2.6
- * and 3).
+ * virtio.c: the life of a device and its queues: start, stop and reset (virtio 1.2, sections 2.4
+ * and 2.6).
  *
- * Register accesses come on vCPU threads. Whatever starts or stops queues
- * runs on the device's loop, one after another, posted there with no lock held: so two vCPUs that
- * reset a device at once do so in turn, and a device never sees a queue change under it.
+ * Register accesses come on vCPU threads. Whatever starts or stops queues runs on the device's
+ * loop, one after another, posted there with no lock held: so two vCPUs that reset a device at once
+ * do so in turn, and a device never sees a queue change under it.
  */
-#include "virtio/registers.h"
+#include "virtio/status.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -18,19 +18,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "virtio/registers.h"
 #include "vmm/util.h"
 
-#define RING_FEATURES                                                             \
-	(UINT64_C(1) << VIRTIO_F_VERSION_1 | UINT64_C(1) << VIRTIO_F_RING_RESET | \
-	 UINT64_C(1) << VIRTIO_RING_F_INDIRECT_DESC | UINT64_C(1) << VIRTIO_RING_F_EVENT_IDX)
-
-enum {
-	STATUS_BITS = VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER |
-		      VIRTIO_CONFIG_S_DRIVER_OK | VIRTIO_CONFIG_S_FEATURES_OK |
-		      VIRTIO_CONFIG_S_NEEDS_RESET | VIRTIO_CONFIG_S_FAILED,
-	/* Edge-triggered: every kick wakes the loop, and none has to be read back. */
-	KICK_EVENTS = EPOLLIN | EPOLLET,
-};
+/* Edge-triggered: every kick wakes the loop, and none has to be read back. */
+enum { KICK_EVENTS = EPOLLIN | EPOLLET };
 
 void virtio_ignored(struct virtio_device *dev, const char *what)
 {
@@ -143,7 +135,7 @@ static void enable_queue(struct virtio_device *dev, unsigned int queue)
 		virtio_broken(dev, "queue %u: %s", queue, vq->fault);
 }
 
-static void driver_ok(struct virtio_device *dev)
+void virtio_driver_ok(struct virtio_device *dev)
 {
 	for (unsigned int i = 0; i < dev->nqueues && !dev->broken; i++)
 		enable_queue(dev, i);
@@ -158,7 +150,7 @@ static void queue_to_power_on(struct virtio_device *dev, unsigned int queue)
 	pthread_mutex_unlock(&dev->lock);
 }
 
-static void reset(struct virtio_device *dev)
+void virtio_reset(struct virtio_device *dev)
 {
 	halt(dev);
 	for (unsigned int i = 0; i < dev->nqueues; i++)
@@ -174,109 +166,6 @@ static void reset(struct virtio_device *dev)
 	dev->state.driver_features = 0;
 	dev->state.status = 0;
 	pthread_mutex_unlock(&dev->lock);
-}
-
-/* The status register. */
-
-uint64_t virtio_offered(const struct virtio_device *dev)
-{
-	return dev->features | RING_FEATURES;
-}
-
-static bool features_acceptable(const struct virtio_device *dev, uint64_t features)
-{
-	if (features & ~virtio_offered(dev))
-		return false;
-	if (!(features >> VIRTIO_F_VERSION_1 & 1))
-		return false;
-	return !dev->ops->features_ok || dev->ops->features_ok(dev, features);
-}
-
-/* Freezes the features and looks at them, 3.1.1 steps 5 and 6. */
-static bool negotiate(struct virtio_device *dev)
-{
-	uint64_t features;
-
-	pthread_mutex_lock(&dev->lock);
-	features = dev->state.driver_features;
-	dev->state.status |= VIRTIO_CONFIG_S_FEATURES_OK;
-	pthread_mutex_unlock(&dev->lock);
-	if (!features_acceptable(dev, features))
-		return false;
-	dev->negotiated = features;
-	return true;
-}
-
-/* Which of the newly set bits cannot be accepted in the state we are in, 3.1.1. */
-static uint8_t refused_bits(struct virtio_device *dev, uint8_t old, uint8_t new)
-{
-	uint8_t refused = 0;
-	const uint8_t before_features = VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER;
-
-	if (new & ~old & VIRTIO_CONFIG_S_FEATURES_OK) {
-		if ((new &before_features) != before_features) {
-			virtio_ignored(dev, "FEATURES_OK before ACKNOWLEDGE and DRIVER");
-			refused |= VIRTIO_CONFIG_S_FEATURES_OK;
-		} else if (!negotiate(dev)) {
-			refused |= VIRTIO_CONFIG_S_FEATURES_OK;
-		}
-	}
-	if (new & ~old & VIRTIO_CONFIG_S_DRIVER_OK &&
-	    !(new & ~refused &VIRTIO_CONFIG_S_FEATURES_OK)) {
-		virtio_ignored(dev, "DRIVER_OK without FEATURES_OK");
-		refused |= VIRTIO_CONFIG_S_DRIVER_OK;
-	}
-	return refused;
-}
-
-struct status_write {
-	struct virtio_device *dev;
-	uint8_t status;
-};
-
-static void write_status(void *arg)
-{
-	struct status_write *write = arg;
-	struct virtio_device *dev = write->dev;
-	uint8_t old = virtio_get_status(dev);
-	uint8_t new = write->status &STATUS_BITS;
-
-	if (write->status == 0) {
-		reset(dev);
-		return;
-	}
-	/* DEVICE_NEEDS_RESET is ours to set, 2.1.2; no other bit is the driver's to clear, 2.1.1.
-	 */
-	new = (uint8_t)((new & ~VIRTIO_CONFIG_S_NEEDS_RESET) | (old & VIRTIO_CONFIG_S_NEEDS_RESET));
-	if (old & ~new) {
-		virtio_ignored(dev, "status bits cleared without a reset");
-		return;
-	}
-	new = (uint8_t)(new & ~refused_bits(dev, old, new));
-	if (new &VIRTIO_CONFIG_S_DRIVER)
-		atomic_store_explicit(&dev->was_driven, true, memory_order_relaxed);
-	pthread_mutex_lock(&dev->lock);
-	dev->state.status = new;
-	pthread_mutex_unlock(&dev->lock);
-	if (new & ~old & VIRTIO_CONFIG_S_DRIVER_OK)
-		driver_ok(dev);
-}
-
-uint8_t virtio_get_status(struct virtio_device *dev)
-{
-	uint8_t status;
-
-	pthread_mutex_lock(&dev->lock);
-	status = dev->state.status;
-	pthread_mutex_unlock(&dev->lock);
-	return status;
-}
-
-void virtio_set_status(struct virtio_device *dev, uint8_t status)
-{
-	struct status_write write = {.dev = dev, .status = status};
-
-	loop_call(dev->loop, write_status, &write);
 }
 
 /* Queues put into and out of service. */

@@ -3,7 +3,8 @@
  * configuration space, reset (virtio 1.2, sections 2 and 3).
  *
  * A transport knows registers and no rings; a device knows requests and no registers; only virtio.c
- * knows the status machine. So a device never learns which transport it has, and reset exists once.
+ * and status.c know the status machine. So a device never learns which transport it has, and reset
+ * exists once.
  *
  * A device sets the first group of struct virtio_device and calls virtio_device_init(); a transport
  * attaches itself with virtio_attach(). From then on everything in struct virtio_device_ops runs on
