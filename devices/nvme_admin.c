@@ -9,7 +9,7 @@
 #include "vmm/util.h"
 
 enum {
-	BURST = 64,    /* commands before others on the loop have their turn */
+	BURST = 8,     /* commands before others on the loop have their turn: some cost KVM much */
 	HELD = 0x8000, /* no status: there is no completion yet */
 	NOT_ABORTED = 1,
 };
