@@ -14,6 +14,7 @@
 
 #include "vmm/bus.h"
 #include "vmm/irq.h"
+#include "vmm/log.h"
 #include "vmm/memory.h"
 
 enum {
@@ -31,11 +32,12 @@ struct vm {
 	struct guest_memory mem;
 	struct bus ports;
 	struct bus mmio;
-	struct event_sink *events; /* borrowed; constant after start */
-	size_t run_size;	   /* bytes of struct kvm_run's mapping */
-	uint64_t create_ns;	   /* spent in KVM_CREATE_VM and KVM_CREATE_VCPU, for benchmarks */
-	pthread_mutex_t lock;	   /* guards routes */
-	struct vm_routes *routes;  /* owned: the interrupt routing table, vm_routes.c */
+	struct event_sink *events;  /* borrowed; constant after start */
+	size_t run_size;	    /* bytes of struct kvm_run's mapping */
+	uint64_t create_ns;	    /* spent in KVM_CREATE_VM and KVM_CREATE_VCPU, for benchmarks */
+	pthread_mutex_t lock;	    /* guards routes */
+	struct vm_routes *routes;   /* owned: the interrupt routing table, vm_routes.c */
+	struct log_once reset_said; /* that a fault, and no register, reset it */
 };
 
 /* Opens /dev/kvm and makes the VM; logs what is wrong with the host in plain words. 0 or -errno. */

@@ -159,6 +159,8 @@ enum vcpu_next arch_vcpu_exit(struct vcpu *vcpu)
 	if (event == MACHINE_CRASHED) {
 		log_error(0, "CPU %u: %s", vcpu->id, text);
 		arch_vcpu_dump(vcpu);
+	} else if (event == MACHINE_RESET) {
+		log_guest(&vcpu->vm->reset_said, "CPU %u: %s", vcpu->id, text);
 	} else {
 		log_verbose("CPU %u: %s", vcpu->id, text);
 	}
