@@ -66,7 +66,7 @@ soak=
 [ "${1:-}" != --soak ] || { soak=--soak; shift; }
 [ $# -gt 0 ] || set -- payloads linux modes console disk nvme net identity login
 # Copies of disk images lie in an emulated machine's memory.
-limit=${GUESTS_TIMEOUT:-900} memory=5G
+limit=${GUESTS_TIMEOUT:-1500} memory=5G
 [ -z "$soak" ] || limit=${GUESTS_TIMEOUT:-14400} memory=14G
 case " $* " in
 *" identity "* | *" login "* | *" modes "*)
