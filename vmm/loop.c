@@ -30,15 +30,20 @@ static void wake_up(struct loop *loop)
 		return; /* only when the counter is full: then it wakes anyway */
 }
 
-/* The loop's lock is held. */
+/*
+ * Those that wait now. CPUs that post the next one at once would otherwise keep everything else on
+ * the loop from its turn: signals and timers, too. The lock is held.
+ */
 static void serve_calls(struct loop *loop)
 {
-	while (loop->calls) {
-		struct loop_call *call = loop->calls;
+	struct loop_call *calls = loop->calls;
 
-		loop->calls = call->next;
-		if (!loop->calls)
-			loop->calls_end = &loop->calls;
+	loop->calls = NULL;
+	loop->calls_end = &loop->calls;
+	while (calls) {
+		struct loop_call *call = calls;
+
+		calls = call->next;
 		pthread_mutex_unlock(&loop->lock);
 		call->fn(call->arg);
 		pthread_mutex_lock(&loop->lock);

@@ -1,6 +1,7 @@
 /* test_loop.c: sources, timers, and calls from other threads. */
 #include "vmm/loop.h"
 
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -161,6 +162,66 @@ static void calls_from_many_threads_run_one_at_a_time_on_the_loop(void **state)
 	assert_int_equal(total, 4001);
 }
 
+/* A hundred calls, each of which waits until the next one does: the loop is never without. */
+enum { CHAIN_LENGTH = 100, CALLERS = 2 };
+
+static struct chain {
+	struct loop_source source; /* is ready from the first call on */
+	sem_t go[CALLERS];
+	unsigned int served, served_before; /* calls; before the source had its turn */
+} chain;
+
+static void have_turn(struct loop_source *source, uint32_t events)
+{
+	(void)events;
+	chain.served_before = chain.served;
+	loop_remove(&loop, source);
+}
+
+static void wait_for_the_next_call(void *arg)
+{
+	(void)arg;
+	if (++chain.served == 1)
+		assert_int_equal(loop_add(&loop, &chain.source, EPOLLIN), 0);
+	sem_post(&chain.go[chain.served % CALLERS]);
+	if (chain.served == CHAIN_LENGTH) {
+		loop_stop(&loop);
+		return;
+	}
+	pthread_mutex_lock(&loop.lock);
+	while (!loop.calls)
+		pthread_cond_wait(&loop.changed, &loop.lock);
+	pthread_mutex_unlock(&loop.lock);
+}
+
+static void *call_in_turn(void *arg)
+{
+	for (unsigned int i = 0; i < CHAIN_LENGTH / CALLERS; i++) {
+		sem_wait(arg);
+		loop_call(&loop, wait_for_the_next_call, NULL);
+	}
+	return NULL;
+}
+
+static void calls_without_end_take_turns_with_the_rest_of_the_loop(void **state)
+{
+	pthread_t threads[CALLERS];
+
+	(void)state;
+	chain = (struct chain){.source = {.fd = eventfd(1, EFD_CLOEXEC), .ready = have_turn}};
+	for (unsigned int i = 0; i < CALLERS; i++) {
+		sem_init(&chain.go[i], 0, i == 0);
+		pthread_create(&threads[i], NULL, call_in_turn, &chain.go[i]);
+	}
+	assert_int_equal(loop_run(&loop), 0);
+	for (unsigned int i = 0; i < CALLERS; i++) {
+		pthread_join(threads[i], NULL);
+		sem_destroy(&chain.go[i]);
+	}
+	assert_in_range(chain.served_before, 1, CALLERS);
+	close(chain.source.fd);
+}
+
 static void store_thread(void *arg)
 {
 	*(pthread_t *)arg = pthread_self();
@@ -192,6 +253,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_periodic_timer_fires_again, make_loop, drop_loop),
 		cmocka_unit_test_setup_teardown(
 			calls_from_many_threads_run_one_at_a_time_on_the_loop, make_loop,
+			drop_loop),
+		cmocka_unit_test_setup_teardown(
+			calls_without_end_take_turns_with_the_rest_of_the_loop, make_loop,
 			drop_loop),
 		cmocka_unit_test(a_loop_can_have_a_thread_of_its_own),
 	};
