@@ -76,7 +76,7 @@ start() {
 	rm -f "$work/in" "$work/out"
 	mkfifo "$work/in" "$work/out"
 	: >"$log"
-	timeout --foreground 600 "$minivmm" run --kernel "$guests/$kernel" ${initrd[@]+"${initrd[@]}"} \
+	timeout --foreground "${limit:-600}" "$minivmm" run --kernel "$guests/$kernel" ${initrd[@]+"${initrd[@]}"} \
 		"$@" <"$work/in" >"$work/out" 2>"$work/err" &
 	machine=$!
 	exec 5>"$work/in" 6<"$work/out"
