@@ -103,11 +103,15 @@ static int write_new(const struct outcome *outcome, const struct uuid *uuid, con
 
 int outcome_write(const struct outcome *outcome, const struct uuid *uuid, const char *path)
 {
-	int err = is_special(path)
-			  ? write_to(outcome, uuid, open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC))
-			  : write_new(outcome, uuid, path);
+	char *target = realpath(path, NULL); /* a link stays one; NULL: there is nothing yet */
+	int err;
 
+	if (is_special(path))
+		err = write_to(outcome, uuid, open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC));
+	else
+		err = write_new(outcome, uuid, target ? target : path);
 	if (err)
 		log_error(err, "--status-file '%s': cannot write", path);
+	free(target);
 	return err;
 }

@@ -28,7 +28,7 @@ struct outcome {
 int outcome_status(const struct outcome *outcome);
 
 /* Writes the file whole or not at all: a new one takes the old one's place, unless that is a device
- * or a pipe. 0 or -errno, logged. */
+ * or a pipe. Links are followed. 0 or -errno, logged. */
 int outcome_write(const struct outcome *outcome, const struct uuid *uuid, const char *path);
 
 #endif

@@ -79,6 +79,29 @@ static void a_pipe_is_written_to_and_stays_what_it_is(void **state)
 	assert_int_equal(rmdir(directory), 0);
 }
 
+static void a_link_stays_one_and_what_it_leads_to_is_written(void **state)
+{
+	static const struct outcome outcome = {.kind = OUTCOME_POWEROFF};
+	char directory[] = "/tmp/outcomeXXXXXX", path[64], link[64];
+	struct stat status;
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/status", directory);
+	snprintf(link, sizeof(link), "%s/link", directory);
+	assert_int_equal(outcome_write(&outcome, NULL, path), 0);
+	assert_int_equal(truncate(path, 0), 0);
+	assert_int_equal(symlink(path, link), 0);
+	assert_int_equal(outcome_write(&outcome, NULL, link), 0);
+	assert_int_equal(lstat(link, &status), 0);
+	assert_true(S_ISLNK(status.st_mode));
+	assert_int_equal(stat(path, &status), 0);
+	assert_true(status.st_size > 0);
+	unlink(link);
+	unlink(path);
+	assert_int_equal(rmdir(directory), 0);
+}
+
 static void a_status_file_that_cannot_be_written_is_an_error(void **state)
 {
 	static const struct outcome outcome = {.kind = OUTCOME_POWEROFF};
@@ -93,6 +116,7 @@ int main(void)
 		cmocka_unit_test(every_end_has_its_status),
 		cmocka_unit_test(the_status_file_is_one_json_object),
 		cmocka_unit_test(a_pipe_is_written_to_and_stays_what_it_is),
+		cmocka_unit_test(a_link_stays_one_and_what_it_leads_to_is_written),
 		cmocka_unit_test(a_status_file_that_cannot_be_written_is_an_error),
 	};
 
