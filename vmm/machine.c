@@ -87,6 +87,7 @@ static void timeout_fired(struct loop_timer *timer)
 {
 	struct machine *machine = container_of(timer, struct machine, timeout);
 
+	log_notice("no end within %u s (--timeout)", machine->options->timeout);
 	end_by_host(machine, OUTCOME_TIMEOUT, 0);
 }
 
@@ -114,7 +115,8 @@ static void ending_signal(struct machine *machine, uint32_t number)
 		return;
 	}
 	machine->ending_signal = number;
-	log_verbose("signal %u: pressing the power button", number);
+	log_notice("signal %u: pressing the power button; another one, or %u s, ends the run", number,
+		   machine->options->grace);
 	arch_power_button(machine);
 	loop_timer_set(&machine->grace, grace_ns, 0);
 }
