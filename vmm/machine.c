@@ -115,8 +115,8 @@ static void ending_signal(struct machine *machine, uint32_t number)
 		return;
 	}
 	machine->ending_signal = number;
-	log_notice("signal %u: pressing the power button; another one, or %u s, ends the run", number,
-		   machine->options->grace);
+	log_notice("signal %u: pressing the power button; another one, or %u s, ends the run",
+		   number, machine->options->grace);
 	arch_power_button(machine);
 	loop_timer_set(&machine->grace, grace_ns, 0);
 }
