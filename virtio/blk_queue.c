@@ -17,6 +17,7 @@
 enum {
 	BLK_REQUESTS = 128,
 	BLK_BATCH_BYTES = 256 * 1024,
+	BLK_TURN_BYTES = 64 << 20, /* then others on the loop have their turn */
 	/* What no driver exceeds that heeds the limits: one request can take only so long. */
 	BLK_MAX_BYTES = 1 << 28,
 	/*
@@ -231,23 +232,31 @@ static void begin(struct blk_request *request)
 		finish(request, VIRTIO_BLK_S_IOERR);
 }
 
+static uint64_t bytes_to_move(const struct blk_request *request)
+{
+	bool moves = request->disk.op == DISK_READ || request->disk.op == DISK_WRITE;
+
+	return moves ? request->disk.len : 0;
+}
+
 /*
  * What is in the ring, as one batch for the disk; batch_done() may come from here. What hits the
  * host's cache is copied while a batch is handed over, so that large requests are no batch: the
- * driver gets the first back while the next is copied.
+ * driver gets the first back while the next is copied. False: there may be more, for another turn.
  */
-static void take_requests(struct blk_queue *queue)
+static bool take_requests(struct blk_queue *queue)
 {
-	uint64_t bytes = 0;
+	uint64_t bytes = 0, all = 0;
 
-	for (unsigned int n = 0; n < BLK_REQUESTS; n++) {
+	for (unsigned int n = 0; n < BLK_REQUESTS && all < BLK_TURN_BYTES; n++) {
 		struct blk_request *request = queue->free;
 
 		if (!request || !virtio_pop(queue->dev, queue->index, &request->chain))
 			break;
 		queue->free = request->next_free;
 		begin(request);
-		bytes += request->disk.len;
+		bytes += bytes_to_move(request);
+		all += bytes_to_move(request);
 		if (bytes >= BLK_BATCH_BYTES) {
 			disk_commit(queue->disk, queue->index);
 			bytes = 0;
@@ -255,18 +264,19 @@ static void take_requests(struct blk_queue *queue)
 	}
 	disk_commit(queue->disk, queue->index);
 	virtio_flush(queue->dev, queue->index);
+	return all < BLK_TURN_BYTES;
 }
 
 void blk_queue_serve(struct blk_queue *queue)
 {
 	struct virtqueue *vq = virtio_queue(queue->dev, queue->index);
-	bool more = true;
+	bool more = true, in_turn = true;
 
 	queue->serving = true;
-	for (unsigned int round = 0; more && round < BLK_MAX_ROUNDS; round++) {
+	for (unsigned int round = 0; more && in_turn && round < BLK_MAX_ROUNDS; round++) {
 		virtqueue_disable_notify(vq);
-		take_requests(queue);
-		more = queue->in_flight < BLK_BUSY && virtqueue_enable_notify(vq);
+		in_turn = take_requests(queue);
+		more = !in_turn || (queue->in_flight < BLK_BUSY && virtqueue_enable_notify(vq));
 	}
 	queue->serving = false;
 	if (more)

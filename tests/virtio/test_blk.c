@@ -929,6 +929,25 @@ static void a_storm_of_kicks_does_nothing(void **state)
 	still_works();
 }
 
+/* What is in the host's cache is copied at once, and one page of the guest's will do for all. */
+static void many_giant_requests_take_turns_with_the_rest_of_the_loop(void **state)
+{
+	struct offer offers[85];
+	unsigned int done = 0;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(offers); i++)
+		offers[i] = offer(VIRTIO_BLK_T_IN, 0, FAKE_HIGH_BASE, DISK_SIZE);
+	fake_driver_kick(&driver, 0);
+	while (done < ARRAY_SIZE(offers) && *offers[done].status == VIRTIO_BLK_S_OK)
+		done++;
+	assert_int_equal(done, 64);
+	turn();
+	for (size_t i = 0; i < ARRAY_SIZE(offers); i++)
+		assert_int_equal(comes_back(&offers[i]), DISK_SIZE + 1);
+	still_works();
+}
+
 static unsigned int offered_anew;
 
 /* A driver on another CPU, as fast as we are. */
@@ -1037,6 +1056,7 @@ int main(void)
 		with(setup, a_multi_range_request_is_finished_before_the_reset),
 		with(setup, poisoned_event_indices_neither_hang_nor_flood),
 		with(setup, a_storm_of_kicks_does_nothing),
+		with(setup_bare, many_giant_requests_take_turns_with_the_rest_of_the_loop),
 		with(setup_bare, a_driver_that_never_stops_takes_turns_with_the_rest_of_the_loop),
 		with(setup, a_device_with_a_loop_thread_of_its_own_works_the_same),
 	};
