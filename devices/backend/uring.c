@@ -131,9 +131,9 @@ static void uring_submit(struct io_engine *engine)
 			continue;
 		if (n <= 0) {
 			/* Out of memory, mostly: tried again when something comes back, but where
-			 * nothing is under way nothing will. */
+			 * nothing is under way nothing will. "Again" would be at once, for ever. */
 			if (ring->in_kernel == 0)
-				take_back(ring, n < 0 ? n : -EIO);
+				take_back(ring, n == -EAGAIN ? -ENOMEM : n < 0 ? n : -EIO);
 			break;
 		}
 		ring->unsubmitted -= (uint32_t)n;

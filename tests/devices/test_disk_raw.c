@@ -393,12 +393,13 @@ static void a_full_disk_is_an_error(void **state)
 	assert_int_equal(run_op(DISK_WRITE, 0, 64 * 1024, buffer), 0);
 }
 
-static void deny_io_uring(void)
+/* From now on a system call of this process fails. */
+static void deny(uint32_t call, uint32_t err)
 {
 	struct sock_filter filter[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | err),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	struct sock_fprog program = {.len = ARRAY_SIZE(filter), .filter = filter};
@@ -433,7 +434,7 @@ static void where_io_uring_is_forbidden_threads_take_over_and_say_so(void **stat
 	if (child == 0) {
 		char said[512];
 
-		deny_io_uring();
+		deny(SYS_io_uring_setup, EPERM);
 		if (said_by(use_without_io_uring, NULL, said, sizeof(said)) != 0)
 			_exit(1);
 		_exit(strstr(said, "no io_uring on this host (Operation not permitted): threads")
@@ -442,6 +443,34 @@ static void where_io_uring_is_forbidden_threads_take_over_and_say_so(void **stat
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	if (WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(status, 0);
+}
+
+/* Without memory for requests io_uring_enter() says to try again, which would have no end. */
+static int use_without_memory(void)
+{
+	static const struct disk_raw_config config = {.engine = DISK_RAW_URING};
+	void *state = NULL;
+
+	if (open_config(config, &state) < 0 || !context->disk)
+		return 77;
+	unlink(context->path);
+	deny(SYS_io_uring_enter, EAGAIN);
+	alarm(10);
+	return run_op(DISK_WRITE, 0, 4096, buffer) == -ENOMEM ? 0 : 1;
+}
+
+static void a_request_that_the_kernel_has_no_memory_for_is_an_error(void **state)
+{
+	int status;
+	pid_t child = fork();
+
+	(void)state;
+	if (child == 0)
+		_exit(use_without_memory());
+	assert_int_equal(waitpid(child, &status, 0), child);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
 		skip();
 	assert_int_equal(status, 0);
 }
@@ -468,6 +497,7 @@ int main(void)
 		on_each_engine(a_file_truncated_under_us_is_an_error),
 		on_each_engine(a_file_that_grows_is_noticed),
 		on_each_engine(a_full_disk_is_an_error),
+		cmocka_unit_test(a_request_that_the_kernel_has_no_memory_for_is_an_error),
 		cmocka_unit_test(where_io_uring_is_forbidden_threads_take_over_and_say_so),
 	};
 
