@@ -128,8 +128,9 @@ struct nvme_sq {
 	struct iovec *iov;	       /* owned: NVME_MAX_PIECES for each request */
 	struct nvme_request *free;
 	unsigned int in_flight;
-	bool submitted; /* to the disk, which has not begun */
-	bool serving;	/* nvme_io_serve() is on the stack */
+	bool submitted;	     /* to the disk, which has not begun */
+	bool serving;	     /* nvme_io_serve() is on the stack */
+	uint64_t turn_bytes; /* that it has moved since it began */
 };
 
 /* The two doorbells of a pair of queues. */

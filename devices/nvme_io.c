@@ -17,7 +17,10 @@ enum {
 	/* With so many in flight the driver need not ring: there is a completion soon, and then we
 	 * look. With fewer a new command might wait for a slow one. */
 	BUSY = 8,
-	MAX_ROUNDS = 4,		/* of nvme_io_serve(), before others on the loop have their turn */
+	/* Of nvme_io_serve(), before others on the loop have their turn: what is in the host's
+	 * cache is copied there and then. */
+	MAX_ROUNDS = 4,
+	TURN_BYTES = 64 << 20,
 	MAX_DISCARD = 1u << 31, /* bytes at once: the host's own loops are bounded so */
 	PENDING = 0x8000,	/* no status: the disk has it */
 };
@@ -141,6 +144,7 @@ static uint16_t start_move(struct nvme_request *request, const struct nvme_comma
 		log->writes++;
 		log->bytes_written += request->disk.len;
 	}
+	request->sq->turn_bytes += request->disk.len;
 	request->disk.op = op;
 	request->disk.iov = request->iov;
 	request->disk.n = request->n;
@@ -269,7 +273,7 @@ static void take_commands(struct nvme_sq *sq)
 	struct nvme_command command;
 
 	nvme_sq_update(sq);
-	while (sq->free && nvme_sq_take(sq, &command))
+	while (sq->free && sq->turn_bytes < TURN_BYTES && nvme_sq_take(sq, &command))
 		begin(sq, &command);
 	commit(sq);
 	nvme_cq_flush(sq->nvme, sq->state->cq);
@@ -282,9 +286,11 @@ void nvme_io_serve(struct nvme_sq *sq)
 	if (!sq->nvme->running || sq->nvme->draining || !sq->state->size)
 		return;
 	sq->serving = true;
-	for (unsigned int round = 0; more && round < MAX_ROUNDS; round++) {
+	sq->turn_bytes = 0;
+	for (unsigned int round = 0; more && sq->turn_bytes < TURN_BYTES && round < MAX_ROUNDS;
+	     round++) {
 		take_commands(sq);
-		more = sq->in_flight < BUSY && nvme_sq_wait(sq);
+		more = sq->turn_bytes >= TURN_BYTES || (sq->in_flight < BUSY && nvme_sq_wait(sq));
 	}
 	sq->serving = false;
 	if (more)

@@ -164,12 +164,10 @@ static void queues_may_share_a_completion_queue(void **state)
 	assert_int_equal(of[2], 8);
 }
 
-static void more_than_the_pool_are_served_in_turn(void **state)
+/* Makes the first pair as large as can be. */
+static void enlarge_queues(struct fake_nvme *driver)
 {
-	struct fake_nvme *driver = *state;
 	struct nvme_command command = {.opcode = NVME_DELETE_SQ, .cdw10 = htole32(1)};
-	struct nvme_completion completion;
-	unsigned int done = 0;
 
 	assert_int_equal(fake_nvme_admin(driver, command, NULL), NVME_SUCCESS);
 	command.opcode = NVME_DELETE_CQ;
@@ -180,6 +178,15 @@ static void more_than_the_pool_are_served_in_turn(void **state)
 	assert_int_equal(fake_nvme_admin(driver, command, NULL), NVME_SUCCESS);
 	command = fake_nvme_create(NVME_CREATE_SQ, 1, driver->sqs[1].base, 1024, 1 << 16);
 	assert_int_equal(fake_nvme_admin(driver, command, NULL), NVME_SUCCESS);
+}
+
+static void more_than_the_pool_are_served_in_turn(void **state)
+{
+	struct fake_nvme *driver = *state;
+	struct nvme_completion completion;
+	unsigned int done = 0;
+
+	enlarge_queues(driver);
 	for (unsigned int i = 0; i < 1000; i++)
 		fake_nvme_submit(driver, 1, flush_command());
 	fake_nvme_ring(driver, 1);
@@ -189,6 +196,28 @@ static void more_than_the_pool_are_served_in_turn(void **state)
 			done++;
 	}
 	assert_int_equal(done, 1000);
+}
+
+/* What is in the host's cache is copied at once, and one page of the guest's will do for all. */
+static void many_large_reads_take_turns_with_the_rest_of_the_loop(void **state)
+{
+	enum { MEGABYTES = 200, LIST_ENTRIES = 255 };
+	struct fake_nvme *driver = *state;
+	struct nvme_command command = fake_nvme_move(NVME_READ, 0, 2048, driver->data);
+	uint64_t *list = (uint64_t *)(void *)fake_nvme_at(driver, driver->page, 4096);
+
+	enlarge_queues(driver);
+	command.prp2 = htole64(driver->page);
+	for (unsigned int i = 0; i < LIST_ENTRIES; i++)
+		list[i] = htole64(driver->data);
+	for (unsigned int i = 0; i < MEGABYTES; i++)
+		fake_nvme_submit(driver, 1, command);
+	fake_nvme_ring(driver, 1);
+	loop_stop(&driver->loop);
+	assert_int_equal(loop_run(&driver->loop), 0);
+	assert_int_equal(waiting(driver, 1), 64);
+	fake_nvme_turn(driver);
+	assert_int_equal(waiting(driver, 1), MEGABYTES);
 }
 
 static void doorbells_beyond_the_queue_are_told_once_and_change_nothing(void **state)
@@ -302,6 +331,9 @@ int main(void)
 						fake_nvme_setup, fake_nvme_teardown),
 		cmocka_unit_test_setup_teardown(more_than_the_pool_are_served_in_turn,
 						fake_nvme_setup, fake_nvme_teardown),
+		cmocka_unit_test_setup_teardown(
+			many_large_reads_take_turns_with_the_rest_of_the_loop, fake_nvme_setup,
+			fake_nvme_teardown),
 		cmocka_unit_test_setup_teardown(
 			doorbells_beyond_the_queue_are_told_once_and_change_nothing,
 			fake_nvme_setup, fake_nvme_teardown),
