@@ -6,7 +6,7 @@
 
 enum {
 	MAC_SIZE = 6,
-	REQUESTS_PER_TURN = 64,
+	REQUESTS_PER_TURN = 8, /* some cost the host milliseconds for each queue */
 };
 
 /* Which frames to receive: all are, which 5.1.6.5.1 allows; so any wish is granted. */

@@ -185,6 +185,51 @@ static void a_command_without_room_for_its_answer_breaks_the_device(void **state
 	net_card_free(&card);
 }
 
+static void a_flood_of_commands_takes_turns_with_the_rest_of_the_loop(void **state)
+{
+	enum { COMMANDS = 60 };
+	struct fake_segment segments[2] = {{0, 3, false}, {0, 1, true}};
+	struct net_card card;
+	unsigned int done = 0;
+
+	(void)state;
+	set_up_control(&card);
+	segments[0].gpa = fake_memory_alloc(&card.memory, 4);
+	segments[1].gpa = segments[0].gpa + 3;
+	memcpy(net_card_at(&card, segments[0].gpa, 4), "\0\0\1\xee", 4);
+	for (unsigned int i = 0; i < COMMANDS; i++)
+		fake_driver_offer(&card.driver, 8, segments, 2);
+	fake_driver_kick(&card.driver, 8);
+	while (fake_driver_used(&card.driver, 8, NULL, NULL))
+		done++;
+	assert_in_range(done, 1, 8);
+	while (done < COMMANDS) {
+		assert_true(net_card_kicks_again(&card, 8));
+		fake_driver_kick(&card.driver, 8);
+		while (fake_driver_used(&card.driver, 8, NULL, NULL))
+			done++;
+	}
+	assert_int_equal(done, COMMANDS);
+	net_card_free(&card);
+}
+
+/* The last queue is behind all pairs, and is nobody's then. */
+static void without_its_feature_there_is_no_control_queue(void **state)
+{
+	struct fake_segment segment = {.len = HEADER + 60};
+	struct net_card card;
+
+	(void)state;
+	net_card_create(&card, 1);
+	fake_driver_start(&card.driver, card.dev, &card.memory, 0);
+	segment.gpa = net_card_put_frame(&card, 60, 1);
+	fake_driver_offer(&card.driver, 2, &segment, 1);
+	fake_driver_kick(&card.driver, 2);
+	assert_false(fake_driver_used(&card.driver, 2, NULL, NULL));
+	assert_int_equal(card.nic.nsent, 0);
+	net_card_free(&card);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -194,6 +239,8 @@ int main(void)
 		cmocka_unit_test(guest_offloads_change_while_it_runs),
 		cmocka_unit_test(each_command_is_answered_as_it_deserves),
 		cmocka_unit_test(a_command_without_room_for_its_answer_breaks_the_device),
+		cmocka_unit_test(a_flood_of_commands_takes_turns_with_the_rest_of_the_loop),
+		cmocka_unit_test(without_its_feature_there_is_no_control_queue),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
