@@ -71,7 +71,7 @@ check-packages:
 		clang clang-format-14 libclang-rt-14-dev \
 		acpica-tools dmidecode genisoimage jq openssh-client e2fsprogs btrfs-progs \
 		qemu-system-x86 busybox-static cpio kmod xz-utils zstd lz4 mmdebstrap \
-		virt-what pciutils iproute2 iperf3 passt
+		virt-what pciutils iproute2 iperf3 passt dnsmasq-base
 
 check: check-packages
 	$(Q)$(MAKE) -j2 WERROR=1 all

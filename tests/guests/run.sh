@@ -60,7 +60,9 @@ rm -rf "$root"
 
 scripts/mkinitramfs --modules "$(scripts/guest-kernel --modules cloud 6.1)" --bare \
 	--module virtio_pci --module virtio_mmio --module virtio_blk --module virtio_net --module virtio_console \
-	--module ext4 --module button --busybox --init tests/guests/identity-init "$build/guests/identity.cpio"
+	--module ext4 --module isofs --module button --busybox --init tests/guests/identity-init "$build/guests/identity.cpio"
+scripts/mkinitramfs --modules "$(scripts/guest-kernel --modules full 6.12)" --bare --module nvme --module e1000 \
+	--module isofs --module button --busybox --init tests/guests/identity-init "$build/guests/identity-full.cpio"
 
 soak=
 [ "${1:-}" != --soak ] || { soak=--soak; shift; }
