@@ -1,6 +1,6 @@
 #!/bin/bash
-# nvme.sh: stock kernels with a root file system on NVMe and no initrd; see linux.sh for how the scripts here run. What
-# NVMe disks have to stand besides is in disk.sh.
+# nvme.sh: stock kernels, and Debian, with a root file system on NVMe and no initrd; see linux.sh for how the scripts here
+# run. What NVMe disks have to stand besides is in disk.sh.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit
 area=NVMe
@@ -38,9 +38,43 @@ root() {
 	report
 }
 
+# says COMMAND PATTERN: what a command in the guest's shell prints; the pattern must not match the command's echo.
+says() {
+	type_line "$1"
+	expect "$2"
+}
+
+# The shortest way to a Debian guest, and one that does not know what it runs on: systemd takes the machine-id from the
+# command line only.
+debian() {
+	local uuid=5f9d3c1a-7b2e-4d60-8a11-c0ffee5eed42
+	[ -e "$guests/debian-12.img" ] || return
+	begin "Debian in full mode, root without an initrd"
+	cp --sparse=always "$guests/debian-12.img" "$work/debian.img"
+	start debian-12.img.vmlinuz --mode full --disk "$work/debian.img,model=nvme" --uuid $uuid --identity cmdline \
+		--append 'root=/dev/nvme0n1 quiet'
+	check "it gets to a login" expect 'Debian GNU/Linux 12 .*ttyS0'
+	type_line root
+	check "root logs in" expect 'ABSOLUTELY NO WARRANTY|programs included'
+	# shellcheck disable=SC2016 # for the guest's shell
+	check "systemd sees no hypervisor" says 'echo virt=$(systemd-detect-virt)' 'virt=none'
+	# shellcheck disable=SC2016
+	check "nor does virt-what" says 'echo what=$(virt-what)=' 'what==$'
+	# shellcheck disable=SC2016
+	check "the machine-id is the chosen one" says 'echo id=$(cat /etc/machine-id)' "id=${uuid//-/}"
+	check "the root is the disk, for writing" says 'findmnt -n -o SOURCE,OPTIONS / | sed "s/^/root /"' \
+		'root /dev/(root|nvme0n1) .*rw'
+	type_line poweroff
+	end
+	check "poweroff ends it with 0" is "$status" 0
+	check "the file system is clean" e2fsck -fn "$work/debian.img" >/dev/null 2>&1
+	report
+}
+
 root cloud-6.1 1 1
 root cloud-6.1 2 2
 root cloud-6.12 1 1 --mode full
 root cloud-6.12 2 2 --transport mmio
+debian
 echo "nvme: $passed passed, $failed failed"
 [ $failed -eq 0 ]

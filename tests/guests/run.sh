@@ -71,7 +71,7 @@ soak=
 limit=${GUESTS_TIMEOUT:-1500} memory=5G
 [ -z "$soak" ] || limit=${GUESTS_TIMEOUT:-14400} memory=14G
 case " $* " in
-*" identity "* | *" login "* | *" modes "*)
+*" identity "* | *" login "* | *" modes "* | *" nvme "*)
 	releases=12
 	[ -z "$soak" ] || releases='12 13'
 	for release in $releases; do
