@@ -1,7 +1,7 @@
 #!/bin/bash
 # modes.sh: full, para and hybrid machines under stock kernels: what the detection tools of a Debian root file system say
-# in each, which devices and clocks the guest found, that disk and card work, and how each machine ends. See linux.sh for how the
-# scripts here run, and modes-probe for what happens inside.
+# in each, which devices and clocks the guest found, that disk and card work, and how each machine ends. See linux.sh for
+# how the scripts here run, and modes-probe for what happens inside.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit
 area=Modes
@@ -149,8 +149,16 @@ comparison() {
 	check "without a driver there is no figure" has 'network card +n/a +n/a +eth0 +eth0'
 	check "every phase came to its end" hasnt failed
 	check "para boots with at most 0.3 of full's exits" few_exits
+	check "virtio's console takes blocks at least ten times as fast as the UART" ten_times_as_fast
 	check "virtio's console costs no exit to minivmm" has '  bytes per exit to minivmm +[0-9.]+ +[0-9.]+ +no exit +no exit'
 	report
+}
+
+# Of one phase, the row of times: the UART's in the third column, virtio's in the fifth.
+ten_times_as_fast() {
+	awk '/^4 KiB to the console/ { here = 1 }
+		here && /time, us/ { ok = $5 > 0 && $3 >= 10 * $5; here = 0 }
+		END { exit !ok }' "$log"
 }
 
 few_exits() { awk '/exits to minivmm/ { exit !($7 > 0 && $9 <= 0.3 * $7) }' "$log"; }
