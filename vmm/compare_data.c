@@ -77,6 +77,15 @@ static void write_phase(struct json *json, const struct trial *trial, unsigned i
 	json_end(json);
 }
 
+static bool all_well(const struct trial *rounds, unsigned int n)
+{
+	bool well = true;
+
+	for (unsigned int i = 0; i < n; i++)
+		well = well && rounds[i].well;
+	return well;
+}
+
 static const char *or_null(const char *text)
 {
 	return *text ? text : NULL;
@@ -94,7 +103,7 @@ void compare_write(const struct comparison *comparison, struct json *json)
 
 		json_object(json, NULL);
 		json_string(json, "mode", trial->name);
-		json_bool(json, "complete", trial->well);
+		json_bool(json, "complete", all_well(trial, comparison->rounds));
 		json_string(json, "clocksource", or_null(trial->clock));
 		json_string(json, "disk", or_null(trial->disk));
 		json_string(json, "card", or_null(trial->card));
