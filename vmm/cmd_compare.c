@@ -273,6 +273,24 @@ static void release(struct run *run)
 		close(run->disk);
 }
 
+static int check_plot(const char *svg)
+{
+	int fd;
+
+	if (!has_gnuplot()) {
+		log_error(0, "--plot: gnuplot draws it, and is not installed "
+			     "(Debian's package gnuplot-nox)");
+		return EXIT_HOST;
+	}
+	fd = open(svg, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+	if (fd < 0) {
+		log_error(-errno, "--plot '%s': cannot write", svg);
+		return EXIT_HOST;
+	}
+	close(fd);
+	return EXIT_SUCCESS;
+}
+
 /* Before minutes are spent on it. */
 static int check_options(const struct compare_options *given)
 {
@@ -280,12 +298,7 @@ static int check_options(const struct compare_options *given)
 		log_error(0, "--kernel is missing; see 'minivmm compare --help'");
 		return EXIT_USAGE;
 	}
-	if (given->plot && !has_gnuplot()) {
-		log_error(0, "--plot: gnuplot draws it, and is not installed "
-			     "(Debian's package gnuplot-nox)");
-		return EXIT_HOST;
-	}
-	return EXIT_SUCCESS;
+	return given->plot ? check_plot(given->plot) : EXIT_SUCCESS;
 }
 
 int cmd_compare(int argc, char **argv)
