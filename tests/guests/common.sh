@@ -57,12 +57,14 @@ initrd_of() {
 	esac
 }
 
+# Both boot() and start() give a machine a time that no healthy one needs, or $limit seconds, if set.
+
 # boot KERNEL OPTION...: runs it to its end; output in $log, messages in $work/err, and its status in $status.
 boot() {
 	local kernel=$1 initrd
 	shift
 	initrd_of "$kernel"
-	timeout 180 "$minivmm" run --kernel "$guests/$kernel" ${initrd[@]+"${initrd[@]}"} \
+	timeout "${limit:-180}" "$minivmm" run --kernel "$guests/$kernel" ${initrd[@]+"${initrd[@]}"} \
 		--status-file "$work/outcome" "$@" </dev/null >"$work/raw" 2>"$work/err"
 	status=$?
 	tr -d '\r' <"$work/raw" >"$log"

@@ -54,7 +54,7 @@ clock_right_now() { expect '^init: time ' && since "${line#init: time }"; }
 
 # reboots N: in one machine, each asked for on its console once the guest is ready.
 reboots() {
-	local i
+	local i limit=$((300 + 30 * $1))
 	begin "reboot in place, 2 CPUs, $1 times"
 	asked=$(date +%s)
 	start cloud-6.1.bzImage --cpus 2 --append 'quiet panic=-1 -- ask' --verbose
@@ -138,7 +138,7 @@ case ${1:-all} in
 all) reboots 6; endings; signals; kernels ;;
 kernels | endings | signals) "$1" ;;
 reboots) reboots "${2:-6}" ;;
---soak) reboots 100 ;;
+--soak) reboots 100; limit=600; boot_matrix cloud-6.12.bzImage 64 1024 ;;
 *) echo "usage: linux.sh [kernels|endings|signals|reboots [N]|--soak]" >&2; exit 2 ;;
 esac
 echo "guests: $passed passed, $failed failed"
