@@ -301,7 +301,10 @@ clones() {
 row_clones() { clones 3; }
 
 releases=12 rows='alone empty linked missing missing_ro named initrd devices detection clones'
-[ -z "$soak" ] || releases='12 13'
+if [ -n "$soak" ]; then
+	. tests/guests/identity-soak.sh
+	releases='12 13' rows="$rows clones16 credential uninitialized cmdline full keys_removed strings cloud_init"
+fi
 for release in $releases; do
 	[ -e "$guests/debian-$release.img" ] || continue
 	make_template

@@ -75,9 +75,12 @@ case " $* " in
 	releases=12
 	[ -z "$soak" ] || releases='12 13'
 	for release in $releases; do
-		scripts/debian-image --include virt-what,dmidecode,pciutils "$release" "$build/guests/debian-$release.img" && continue
+		image=$build/guests/debian-$release include=virt-what,dmidecode,pciutils
+		scripts/debian-image --include $include "$release" "$image.img" &&
+			{ [ -z "$soak" ] || scripts/debian-image --include $include,cloud-init "$release" "$image-cloud-init.img"; } &&
+			continue
 		printf 'skip\t0\tDebian %s\tno image of it\n' "$release" >>"${CHECK_RESULTS:-/dev/null}"
-		rm -f "$build/guests/debian-$release.img"
+		rm -f "$image.img" "$image-cloud-init.img"
 	done
 	;;
 esac
