@@ -71,9 +71,11 @@ disks() {
 	check "sizes are the files'" is "$(fact sizes)" "$((mib * 8192)) 32768 8192 131072 32768 32768 32768 32768 "
 	check "one is read-only" is "$(fact ro)" 00100000
 
-	expect '^probe: raw-done'
-	check "the host sees the guest's bytes" is "$(fact raw)" "$(sum <"$images/b")"
+	expect '^probe: raw-g'
+	check "the host sees the guest's bytes" is "$(fact raw-b)" "$(sum <"$images/b")"
 	check "zeroed and discarded: a hole is left" less "$(blocks "$images/b")" $((16384 - 2000))
+	check "in a block device as well" is "$(fact raw-g)" "$(sum <"$images/g")"
+	check "which passes the hole on" less "$(blocks "$images/g")" $((16384 - 2000))
 	expect '^probe: grow'
 	check "a write to the read-only disk is refused" is "$(fact write-to-read-only)" 1
 	check "and it reads well" is "$(fact read-only)" "$(head -c 1M "$images/c" | sum)"
