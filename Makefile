@@ -1,4 +1,5 @@
-# minivmm: make (builds ./minivmm), make demo, make demo-modes, make test, make check, make install. README.md explains the rest.
+# minivmm: make (builds ./minivmm), make demo, make demo-modes, make demo-clones, make test, make check, make install.
+# README.md explains the rest.
 # Sources are found by wildcard, so a new file needs no edit here.
 
 O ?= build
@@ -89,6 +90,10 @@ demo:
 demo-modes:
 	$(Q)scripts/demo-modes
 
+# Clones of one Debian that share no id.
+demo-clones:
+	$(Q)scripts/demo-clones
+
 install: $(O)/minivmm guest
 	install -D -s -m 755 $< $(DESTDIR)$(PREFIX)/bin/minivmm
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/lib/minivmm $(guest_programs)
@@ -153,7 +158,7 @@ fuzz: $(O)/fuzz/make_seeds $(fuzzers)
 clean:
 	rm -rf $(O) minivmm
 
-.PHONY: all test test-programs check check-packages soak fuzz demo demo-modes install clean guest
+.PHONY: all test test-programs check check-packages soak fuzz demo demo-modes demo-clones install clean guest
 .SECONDARY:
 
 -include $(guest_programs:=.d) $(O)/tests/fuzz/make_seeds.d $(objects:.o=.d) $(tests:%.c=$(O)/%.d) $(fakes:.o=.d)
