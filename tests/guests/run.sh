@@ -96,9 +96,9 @@ exchange=$(mktemp -d)
 # With no job left kill fails, which must not become the status.
 trap 'kill $(jobs -p) 2>/dev/null || :; rm -rf "$exchange"' EXIT
 
-# machine SCRIPT: an emulated machine of its own. Under load such a machine, or a guest in it, now and then stops for good:
-# the emulator's fault, which its watchdog tells by status 125. Then it is made anew; and so once where a check failed, which
-# a fault of ours does again. What the last one has checked counts; what failed before is told among the skipped.
+# machine SCRIPT: an emulated machine of its own. A fault of the emulator's can stop it, or a guest in it, for good (scripts/nested
+# knows one and keeps clear of it); its watchdog tells that by status 125. Then it is made anew; and so once where a check failed,
+# which a fault of ours does again. What the last one has checked counts; what failed before is told among the skipped.
 machine() {
 	local script=$1 share=$exchange/$1 attempt status=125
 	for attempt in 1 2 3; do
