@@ -45,6 +45,18 @@ ports() {
 	wait
 }
 
+# rebinds KERNEL: drivers off and on under load. The guest's own console is the UART.
+rebinds() {
+	begin "$1, drivers off and on under load"
+	rm -f "$work/out.bin"
+	boot "$1.bzImage" --console serial --port "out=file:$work/out.bin" --append 'quiet -- probe-console rebind'
+	check "random numbers come again" has 'probe: rng 64'
+	check "a port takes what is written again" is "$(tail -n 1 "$work/out.bin" | tr -d '\0')" 'after all'
+	check "the guest comes to its end" has 'probe: end'
+	check "without a complaint" hasnt 'WARNING:|BUG:|Call Trace|hung task'
+	report
+}
+
 both() {
 	begin "$1, both consoles"
 	start "$1.bzImage" --console both --append 'quiet -- ask'
@@ -68,6 +80,7 @@ else
 	initramfs=console-6.12.cpio ports cloud-6.12 8
 	initramfs=console-6.1.cpio ports cloud-6.1 8 --transport mmio
 	initramfs=console-6.12.cpio both cloud-6.12
+	initramfs=console-6.12.cpio rebinds cloud-6.12
 fi
 echo "console: $passed passed, $failed failed"
 [ $failed -eq 0 ]
