@@ -72,7 +72,7 @@ struct nvme_event_state {
 			  */
 };
 
-enum { NVME_NFEATURES = 0x10, NVME_LAST_FEATURE = NVME_NFEATURES - 1 };
+enum { NVME_NFEATURES = 0x10 };
 
 struct nvme_feature_state {
 	uint32_t values[NVME_NFEATURES]; /* by number */

@@ -40,7 +40,6 @@ enum {
 
 	NVME_CSTS_RDY = 1 << 0,
 	NVME_CSTS_CFS = 1 << 1, /* fatal */
-	NVME_CSTS_SHST = 0x3 << 2,
 	NVME_CSTS_SHST_COMPLETE = 0x2 << 2,
 };
 
@@ -136,7 +135,6 @@ enum nvme_status {
 	NVME_INVALID_LOG_PAGE = 0x109,
 	NVME_INVALID_QUEUE_DELETION = 0x10c,
 	NVME_NOT_SAVEABLE = 0x10d,
-	NVME_NOT_CHANGEABLE = 0x10e,
 	NVME_WRITE_FAULT = 0x280,
 	NVME_READ_ERROR = 0x281,
 	NVME_MORE = 0x2000,	    /* the error log has an entry for it */

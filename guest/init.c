@@ -339,7 +339,7 @@ static int ask(struct events *events)
 int main(void)
 {
 	struct events events;
-	char line[4096], *command, *words[MAX_WORDS + 1] = {NULL};
+	char line[4096] = "", *command, *words[MAX_WORDS + 1] = {NULL};
 	int status;
 
 	mark_boot();

@@ -179,13 +179,6 @@ static struct io_region *find(struct bus *bus, uint64_t address, uint64_t *base)
 	return NULL;
 }
 
-struct io_region *bus_find(struct bus *bus, uint64_t address)
-{
-	uint64_t base;
-
-	return find(bus, address, &base);
-}
-
 /* The largest power of two that is at most size: how a device sees the first part of an odd access.
  */
 static unsigned int first_part(unsigned int size)

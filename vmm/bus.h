@@ -96,7 +96,4 @@ const struct io_region *bus_read(struct bus *bus, uint64_t address, void *data, 
 const struct io_region *bus_write(struct bus *bus, uint64_t address, const void *data,
 				  unsigned int size);
 
-/* The region at an address, or NULL; for statistics. */
-struct io_region *bus_find(struct bus *bus, uint64_t address);
-
 #endif

@@ -26,7 +26,7 @@ static inline void irq_pulse(const struct irq_line *line)
 
 /*
  * An interrupt that KVM injects when the eventfd is written, without a thread of ours between. Made
- * by vm_irqfd_*() in vmm/vm.h; gsi is its row in the interrupt routing table.
+ * by vm_irqfd_msi() in vmm/vm.h; gsi is its row in the interrupt routing table.
  */
 struct irqfd {
 	int fd; /* owned; -1 where there is none */

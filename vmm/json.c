@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <math.h>
 #include <stddef.h>
 
 void json_init(struct json *json, FILE *out)
@@ -139,15 +138,6 @@ void json_unsigned(struct json *json, const char *name, uint64_t value)
 {
 	begin_value(json, name);
 	fprintf(json->out, "%llu", (unsigned long long)value);
-}
-
-void json_real(struct json *json, const char *name, double value)
-{
-	begin_value(json, name);
-	if (isfinite(value))
-		fprintf(json->out, "%.10g", value);
-	else
-		fputs("null", json->out);
 }
 
 void json_bool(struct json *json, const char *name, bool value)

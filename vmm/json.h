@@ -30,7 +30,6 @@ void json_end(struct json *json); /* of the innermost object or array */
 /* Bytes that are not UTF-8 become U+FFFD; text NULL is written as null. */
 void json_string(struct json *json, const char *name, const char *text);
 void json_unsigned(struct json *json, const char *name, uint64_t value);
-void json_real(struct json *json, const char *name, double value); /* null where not finite */
 void json_bool(struct json *json, const char *name, bool value);
 
 #endif

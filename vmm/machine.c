@@ -128,7 +128,8 @@ void machine_sum_stats(const struct machine *machine, struct exit_stats *sum)
 		stats_add(sum, &machine->vcpus[i].stats);
 }
 
-void machine_print_stats(const struct machine *machine)
+/* On stderr. */
+static void print_stats(const struct machine *machine)
 {
 	struct exit_stats sum;
 	uint64_t all = 0;
@@ -154,7 +155,7 @@ static void signal_came(struct loop_source *source, uint32_t events)
 		terminal_winch(&machine->terminal);
 		break;
 	case SIGUSR1:
-		machine_print_stats(machine);
+		print_stats(machine);
 		break;
 	case SIGUSR2:
 		machine_devices_refresh(machine);
@@ -396,7 +397,7 @@ struct outcome machine_run(struct machine *machine)
 		terminal_stop(&machine->terminal);
 	}
 	if (machine->options->stats)
-		machine_print_stats(machine);
+		print_stats(machine);
 	if (err)
 		return (struct outcome){.kind = OUTCOME_HOST};
 	if (machine->has_terminal && terminal_written(&machine->terminal) == 0)

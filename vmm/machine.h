@@ -70,9 +70,8 @@ int machine_create(const struct machine_config *config, struct machine **machine
 /* Runs until the guest ends, a signal or the timeout comes. */
 struct outcome machine_run(struct machine *machine);
 
-/* Exits of all vCPUs since the start, over all resets. Loop thread. */
+/* Exits of all vCPUs since the start, over all resets. The loop's thread or a vCPU's. */
 void machine_sum_stats(const struct machine *machine, struct exit_stats *sum);
-void machine_print_stats(const struct machine *machine); /* on stderr */
 
 void machine_free(struct machine *machine); /* accepts NULL and a half-made one */
 

@@ -299,8 +299,7 @@ void machine_devices_free(struct machine *machine)
 			virtio_pci_destroy(&device->pci);
 		else if (device->virtio)
 			virtio_mmio_destroy(&device->mmio);
-		if (device->loop)
-			loop_call(device->loop, free_on_loop, device);
+		loop_call(device->loop, free_on_loop, device);
 		loop_destroy(&device->own);
 		free(device);
 	}

@@ -11,7 +11,7 @@ struct machine;
 /* All disks, by number, and cloud-init's behind them. 0 or -errno, logged. */
 int machine_disks_init(struct machine *machine);
 
-/* " root=/dev/vda rw" or its like for the first disk; empty without a disk. */
+/* "root=/dev/vda rw" or its like for the first disk; empty without a disk. */
 void machine_disks_root_argument(const struct machine *machine, char *text, size_t size);
 
 /* Has the guest written to any disk? */

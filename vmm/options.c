@@ -229,6 +229,39 @@ static int split_option(const struct command *command, int argc, char **argv,
 	return option_values_add(values, &found);
 }
 
+static void print_option(const char *name, const char *value, const char *help)
+{
+	char head[80];
+
+	snprintf(head, sizeof(head), "  --%s%s%s", name, value ? " " : "", value ? value : "");
+	if (strlen(head) < HELP_COLUMN)
+		printf("%-*s", HELP_COLUMN, head);
+	else
+		printf("%s\n%*s", head, HELP_COLUMN, "");
+	for (;;) {
+		size_t len = strcspn(help, "\n");
+
+		printf("%.*s\n", (int)len, help);
+		if (help[len] == '\0')
+			return;
+		help += len + 1;
+		printf("%*s", HELP_COLUMN, "");
+	}
+}
+
+static void print_help(const struct command *command)
+{
+	printf("usage: minivmm %s [options]%s%s\n\n%s\n\noptions:\n", command->name,
+	       command->operands ? " " : "", command->operands ? command->operands : "",
+	       command->summary);
+	for (const struct option *option = command->options; option->name; option++)
+		print_option(option->name, option->value, option->help);
+	print_option("help", NULL, "print this and end");
+	print_option("version", NULL, "print the version and end");
+	if (command->epilogue)
+		printf("\n%s", command->epilogue);
+}
+
 enum options_result options_split(const struct command *command, int argc, char **argv,
 				  struct option_values *values, int *noperands)
 {
@@ -239,7 +272,7 @@ enum options_result options_split(const struct command *command, int argc, char 
 	for (int i = 0; i < argc; i += used) {
 		used = 1;
 		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-			options_print_help(command);
+			print_help(command);
 			return OPTIONS_DONE;
 		}
 		if (strcmp(argv[i], "--version") == 0) {
@@ -278,37 +311,4 @@ enum options_result options_parse(const struct command *command, int argc, char 
 	if (result == OPTIONS_OK && options_apply(&values, into) < 0)
 		result = OPTIONS_BAD;
 	return result;
-}
-
-static void print_option(const char *name, const char *value, const char *help)
-{
-	char head[80];
-
-	snprintf(head, sizeof(head), "  --%s%s%s", name, value ? " " : "", value ? value : "");
-	if (strlen(head) < HELP_COLUMN)
-		printf("%-*s", HELP_COLUMN, head);
-	else
-		printf("%s\n%*s", head, HELP_COLUMN, "");
-	for (;;) {
-		size_t len = strcspn(help, "\n");
-
-		printf("%.*s\n", (int)len, help);
-		if (help[len] == '\0')
-			return;
-		help += len + 1;
-		printf("%*s", HELP_COLUMN, "");
-	}
-}
-
-void options_print_help(const struct command *command)
-{
-	printf("usage: minivmm %s [options]%s%s\n\n%s\n\noptions:\n", command->name,
-	       command->operands ? " " : "", command->operands ? command->operands : "",
-	       command->summary);
-	for (const struct option *option = command->options; option->name; option++)
-		print_option(option->name, option->value, option->help);
-	print_option("help", NULL, "print this and end");
-	print_option("version", NULL, "print the version and end");
-	if (command->epilogue)
-		printf("\n%s", command->epilogue);
 }

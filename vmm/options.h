@@ -124,8 +124,6 @@ char *option_value_absolute(const struct option_value *value, const char *folder
 /* The value without ids, and with another first word unless first is NULL; allocated, or NULL. */
 char *option_value_without_ids(const struct option_value *value, const char *first);
 
-void options_print_help(const struct command *command);
-
 /* "512M" to bytes. 0 or -EINVAL, also when it does not fit; nothing is logged. */
 int options_parse_size(const char *text, uint64_t *bytes);
 

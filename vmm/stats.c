@@ -1,11 +1,10 @@
-/* stats.c: counters summed up, as a table and as JSON. */
+/* stats.c: counters summed up, and as a table. */
 #include "vmm/stats.h"
 
 #include <inttypes.h>
 #include <linux/kvm.h>
 #include <stdlib.h>
 
-#include "vmm/json.h"
 #include "vmm/util.h"
 
 static const char *const reasons[STATS_REASONS] = {
@@ -118,38 +117,4 @@ void stats_print(const struct exit_stats *stats, const struct bus *ports, const 
 		fprintf(out, "  %-24s %10" PRIu64 "\n", "answered by no device", stats->unclaimed);
 	print_regions(ports, stats->ports, "port", out);
 	print_regions(mmio, stats->mmio, "memory", out);
-}
-
-static void write_regions(const struct bus *bus, const struct region_stats *stats,
-			  struct json *json)
-{
-	struct row rows[BUS_MAX_REGIONS];
-	unsigned int n = collect(bus, stats, rows);
-
-	for (unsigned int i = 0; i < n; i++) {
-		json_object(json, NULL);
-		json_string(json, "region", rows[i].region->name);
-		json_unsigned(json, "reads", rows[i].stats.reads);
-		json_unsigned(json, "writes", rows[i].stats.writes);
-		json_end(json);
-	}
-}
-
-void stats_write(const struct exit_stats *stats, const struct bus *ports, const struct bus *mmio,
-		 struct json *json)
-{
-	json_unsigned(json, "total", stats_total(stats));
-	json_object(json, "reasons");
-	for (unsigned int i = 0; i < STATS_REASONS; i++) {
-		if (stats->exits[i])
-			json_unsigned(json, stats_reason(i), stats->exits[i]);
-	}
-	json_end(json);
-	json_unsigned(json, "unclaimed", stats->unclaimed);
-	json_array(json, "ports");
-	write_regions(ports, stats->ports, json);
-	json_end(json);
-	json_array(json, "mmio");
-	write_regions(mmio, stats->mmio, json);
-	json_end(json);
 }

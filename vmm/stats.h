@@ -42,10 +42,4 @@ const char *stats_reason(unsigned int number);
 void stats_print(const struct exit_stats *stats, const struct bus *ports, const struct bus *mmio,
 		 FILE *out);
 
-struct json;
-
-/* The same as members of the object that is open. */
-void stats_write(const struct exit_stats *stats, const struct bus *ports, const struct bus *mmio,
-		 struct json *json);
-
 #endif

@@ -232,10 +232,9 @@ int vm_reconnect(struct vm *vm)
 
 	if (!err)
 		err = bus_ioeventfd_rearm(&vm->mmio);
-	if (!err)
-		err = vm_routes_renew(vm);
 	if (err)
 		log_error(err, "kvm: cannot connect the devices to the new machine");
+	vm_routes_renew(vm);
 	return err;
 }
 

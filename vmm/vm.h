@@ -2,8 +2,7 @@
  * vm.h: /dev/kvm and the VM: memory slots, interrupt lines, irqfd and ioeventfd.
  *
  * A reset makes a new KVM VM over the same RAM (vm_renew()): nothing that power-on clears can be
- * forgotten. Routes of MSIs are dropped then (the devices' reset has dropped their vectors), lines
- * stay.
+ * forgotten. Routes of MSIs are dropped then: the devices' reset has dropped their vectors.
  */
 #ifndef VMM_VM_H
 #define VMM_VM_H
@@ -47,7 +46,7 @@ void vm_destroy(struct vm *vm);
 /*
  * Makes a new KVM VM in place of the old one, with the same RAM; every vCPU's descriptor is closed
  * before. The architecture adds its interrupt controllers, then vm_reconnect() tells KVM of
- * ioeventfds and interrupt lines again. 0 or -errno, logged.
+ * ioeventfds again. 0 or -errno, logged.
  */
 int vm_renew(struct vm *vm);
 int vm_reconnect(struct vm *vm);
@@ -65,9 +64,6 @@ int vm_ioctl(const struct vm *vm, unsigned long request, const char *name, void 
 
 /* A wire to pin gsi (0-23) of the in-kernel interrupt controllers, by KVM_IRQ_LINE. */
 struct irq_line vm_irq_line(struct vm *vm, unsigned int gsi);
-
-/* An eventfd that raises an edge on gsi (0-23). 0 or -errno. */
-int vm_irqfd_gsi(struct vm *vm, struct irqfd *irqfd, unsigned int gsi);
 
 /*
  * Reserves an eventfd and a row of the routing table for one message-signalled vector, at device

@@ -35,7 +35,6 @@ struct vm_routes {
 		uint64_t address;
 		uint32_t data;
 	} msis[VM_MAX_MSIS]; /* row i is GSI VM_MAX_LINES + i */
-	struct irqfd *lines[VM_MAX_LINES];
 	struct kvm_irq_routing_entry pins[MAX_PIN_ROUTES];
 	unsigned int npins;
 	/* For the ioctl: made once, since nothing is allocated while a guest runs. */
@@ -102,45 +101,18 @@ static int listen_to(struct vm *vm, const struct irqfd *irqfd, bool on)
 	return ioctl(vm->fd, KVM_IRQFD, &arg) < 0 ? -errno : 0;
 }
 
-static int make_eventfd(struct irqfd *irqfd)
-{
-	irqfd->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	irqfd->routed = false;
-	return irqfd->fd < 0 ? -errno : 0;
-}
-
-int vm_irqfd_gsi(struct vm *vm, struct irqfd *irqfd, unsigned int gsi)
-{
-	int err = make_eventfd(irqfd);
-
-	assert(gsi < VM_MAX_LINES && !vm->routes->lines[gsi]);
-	irqfd->gsi = gsi;
-	if (!err)
-		err = listen_to(vm, irqfd, true);
-	if (err) {
-		log_error(err, "kvm: KVM_IRQFD for interrupt %u", gsi);
-		vm_irqfd_free(vm, irqfd);
-		return err;
-	}
-	irqfd->routed = true;
-	vm->routes->lines[gsi] = irqfd;
-	return 0;
-}
-
 int vm_irqfd_msi(struct vm *vm, struct irqfd *irqfd)
 {
 	unsigned int i;
-	int err;
 
 	for (i = 0; i < VM_MAX_MSIS && vm->routes->msis[i].irqfd; i++)
 		;
-	irqfd->fd = -1;
+	*irqfd = (struct irqfd){.fd = -1, .gsi = VM_MAX_LINES + i};
 	if (i == VM_MAX_MSIS)
 		return -ENOSPC;
-	err = make_eventfd(irqfd);
-	if (err)
-		return err;
-	irqfd->gsi = VM_MAX_LINES + i;
+	irqfd->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (irqfd->fd < 0)
+		return -errno;
 	vm->routes->msis[i] = (struct msi_row){.irqfd = irqfd};
 	return 0;
 }
@@ -148,10 +120,11 @@ int vm_irqfd_msi(struct vm *vm, struct irqfd *irqfd)
 int vm_msi_route(struct vm *vm, struct irqfd *irqfd, uint64_t address, uint32_t data)
 {
 	struct msi_row *row = &vm->routes->msis[irqfd->gsi - VM_MAX_LINES];
-	bool was_routed = irqfd->routed;
+	bool was_routed;
 	int err = 0;
 
 	pthread_mutex_lock(&vm->lock);
+	was_routed = irqfd->routed;
 	if (!was_routed || row->address != address || row->data != data) {
 		row->address = address;
 		row->data = data;
@@ -185,31 +158,18 @@ void vm_irqfd_free(struct vm *vm, struct irqfd *irqfd)
 {
 	if (irqfd->fd < 0)
 		return;
-	if (irqfd->gsi >= VM_MAX_LINES) {
-		vm_msi_unroute(vm, irqfd);
-		vm->routes->msis[irqfd->gsi - VM_MAX_LINES].irqfd = NULL;
-	} else {
-		if (irqfd->routed)
-			listen_to(vm, irqfd, false);
-		vm->routes->lines[irqfd->gsi] = NULL;
-	}
+	vm_msi_unroute(vm, irqfd);
+	vm->routes->msis[irqfd->gsi - VM_MAX_LINES].irqfd = NULL;
 	close(irqfd->fd);
 	irqfd->fd = -1;
 }
 
-int vm_routes_renew(struct vm *vm)
+void vm_routes_renew(struct vm *vm)
 {
 	struct vm_routes *routes = vm->routes;
-	int err = 0;
 
-	/* Vectors are the devices' to route again: their reset has masked them. */
 	for (unsigned int i = 0; i < VM_MAX_MSIS; i++) {
 		if (routes->msis[i].irqfd)
 			routes->msis[i].irqfd->routed = false;
 	}
-	for (unsigned int i = 0; i < VM_MAX_LINES && !err; i++) {
-		if (routes->lines[i])
-			err = listen_to(vm, routes->lines[i], true);
-	}
-	return err;
 }

@@ -7,7 +7,7 @@
 struct vm_routes *vm_routes_create(void); /* NULL: no memory */
 void vm_routes_free(struct vm_routes *routes);
 
-/* The KVM VM is new: listens to interrupt lines again; MSI vectors are their devices' to route. */
-int vm_routes_renew(struct vm *vm);
+/* The KVM VM is new and knows of no vector: they are their devices' to route again. */
+void vm_routes_renew(struct vm *vm);
 
 #endif

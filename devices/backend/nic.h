@@ -20,9 +20,8 @@
 
 enum {
 	NIC_HEADER_SIZE = 12,
-	NIC_FRAME_MIN = 14,		    /* an Ethernet header */
-	NIC_FRAME_MAX = 14 + 4 + 65535,	    /* with a VLAN tag, around the largest IP packet */
-	NIC_FRAME_STANDARD = 14 + 4 + 1500, /* what fits without offloads at the usual MTU */
+	NIC_FRAME_MIN = 14,		/* an Ethernet header */
+	NIC_FRAME_MAX = 14 + 4 + 65535, /* with a VLAN tag, around the largest IP packet */
 	NIC_MTU_STANDARD = 1500,
 	NIC_MTU_MIN = 68, /* RFC 791 */
 	NIC_MTU_MAX = 65535,

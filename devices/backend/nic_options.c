@@ -41,7 +41,8 @@ static int parse_number(const char *text, unsigned long min, unsigned long max,
 	return 0;
 }
 
-int nic_parse_mac(const char *text, uint8_t mac[static NIC_MAC_SIZE])
+/* "52:54:00:12:34:56": 0, or -EINVAL for anything else, a multicast or a zero address. */
+static int parse_mac(const char *text, uint8_t mac[static NIC_MAC_SIZE])
 {
 	uint8_t bytes[NIC_MAC_SIZE];
 	unsigned int sum = 0;
@@ -92,7 +93,7 @@ static int set_mac(struct nic_options *options, const char *value,
 		   const struct complaint *complaint)
 {
 	options->has_mac = true;
-	if (nic_parse_mac(value, options->mac) == 0)
+	if (parse_mac(value, options->mac) == 0)
 		return 0;
 	if (strlen(value) == 17 && hex_digit(value[1]) > 0 && (hex_digit(value[1]) & 1))
 		return complain(complaint,

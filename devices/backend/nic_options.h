@@ -49,7 +49,4 @@ struct nic_options {
 int nic_options_parse(const char *text, struct nic_options *options, char *error,
 		      size_t error_size);
 
-/* "52:54:00:12:34:56" as six bytes: 0, or -EINVAL for anything else or a multicast or zero MAC. */
-int nic_parse_mac(const char *text, uint8_t mac[static NIC_MAC_SIZE]);
-
 #endif

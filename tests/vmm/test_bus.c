@@ -78,6 +78,14 @@ static int release(void **state)
 	return 0;
 }
 
+/* The one that answers there, or NULL. */
+static const struct io_region *region_at(uint64_t address)
+{
+	uint8_t byte;
+
+	return bus_read(&bus, address, &byte, sizeof(byte));
+}
+
 static void an_access_reaches_its_region(void **state)
 {
 	uint32_t value = 0;
@@ -90,8 +98,8 @@ static void an_access_reaches_its_region(void **state)
 	value = 0xabcd;
 	assert_true(bus_write(&bus, 0x20000, &value, 2));
 	assert_int_equal(a.value[0], 0xabcd);
-	assert_ptr_equal(bus_find(&bus, 0x2001f), &b.region);
-	assert_null(bus_find(&bus, 0x20020));
+	assert_ptr_equal(region_at(0x2001f), &b.region);
+	assert_null(region_at(0x20020));
 }
 
 static void odd_sizes_are_cut_up(void **state)
@@ -137,11 +145,11 @@ static void regions_do_not_overlap_each_other_or_ram(void **state)
 	assert_int_equal(bus_add(&bus, &c.region, 0xfff8), -EEXIST);
 	assert_int_equal(bus_add(&bus, &c.region, UINT64_MAX - 4), -EEXIST);
 	assert_int_equal(bus_move(&bus, &a.region, 0x20018), -EEXIST);
-	assert_null(bus_find(&bus, 0x20000)); /* it answers nowhere, as a BAR without decoding */
-	assert_ptr_equal(bus_find(&bus, 0x20018), &b.region);
+	assert_null(region_at(0x20000)); /* it answers nowhere, as a BAR without decoding */
+	assert_ptr_equal(region_at(0x20018), &b.region);
 	assert_int_equal(bus_move(&bus, &a.region, 0x8000), -EEXIST);
 	assert_int_equal(bus_move(&bus, &a.region, 0x20000), 0);
-	assert_ptr_equal(bus_find(&bus, 0x20000), &a.region);
+	assert_ptr_equal(region_at(0x20000), &a.region);
 }
 
 static void ioeventfds_move_with_their_region(void **state)

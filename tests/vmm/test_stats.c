@@ -9,8 +9,6 @@
 
 #include <cmocka.h>
 
-#include "vmm/json.h"
-
 static struct exit_stats one, sum;
 static struct io_region uart = {.name = "serial", .size = 8}, rtc = {.name = "rtc", .size = 2};
 static struct bus ports, mmio;
@@ -67,33 +65,12 @@ static void the_table_names_what_was_accessed_the_busiest_first(void **state)
 	free(text);
 }
 
-static void json_has_the_same(void **state)
-{
-	char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
-	struct json json;
-
-	(void)state;
-	json_init(&json, out);
-	json_object(&json, NULL);
-	stats_write(&one, &ports, &mmio, &json);
-	json_end(&json);
-	assert_int_equal(json_finish(&json), 0);
-	fclose(out);
-	assert_non_null(strstr(text, "\"total\": 5"));
-	assert_non_null(strstr(text, "\"port\": 4"));
-	assert_non_null(strstr(text, "\"region\": \"serial\""));
-	free(text);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(sums_are_over_all_cpus, two_regions, release),
 		cmocka_unit_test_setup_teardown(the_table_names_what_was_accessed_the_busiest_first,
 						two_regions, release),
-		cmocka_unit_test_setup_teardown(json_has_the_same, two_regions, release),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

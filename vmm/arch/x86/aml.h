@@ -57,8 +57,6 @@ void aml_interrupt(struct aml *aml, uint32_t gsi, uint8_t flags); /* 6.4.3.6 */
 
 enum { /* flags of aml_interrupt(): 0 is level-triggered, active high, exclusive */
        AML_IRQ_EDGE = 1 << 1,
-       AML_IRQ_LOW = 1 << 2,
-       AML_IRQ_SHARED = 1 << 3,
 };
 
 /* What a bridge passes on, 6.4.3.5: Word for bus numbers and ports, DWord or QWord for memory. */

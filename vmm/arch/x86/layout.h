@@ -65,8 +65,7 @@ enum {
 	PORT_PM_TIMER = 0x608,
 	PORT_PM1A_EVENT = 0x620, /* classic ACPI only: status, enable */
 	PORT_PM1A_CONTROL = 0x624,
-	PORT_PCI_ADDRESS = 0xcf8,
-	PORT_PCI_DATA = 0xcfc,
+	PORT_PCI_ADDRESS = 0xcf8, /* data at 0xcfc */
 	PORT_PCI_WINDOW = 0x1000, /* I/O BARs */
 	PORT_PCI_WINDOW_SIZE = 0xf000,
 };
