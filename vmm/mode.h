@@ -11,9 +11,9 @@ struct mode {
 	const char *name;
 	bool hypervisor_visible; /* CPUID tells, KVM's clocks and hypercalls are there, SMBIOS tells
 				  */
-	bool classic_acpi;	 /* PM1a, SCI and FACS, a keyboard controller that answers; else
-				    hardware-reduced */
-	bool legacy_devices;	 /* UART, RTC, PM timer, and a PIT that is described */
+	bool classic_acpi;	 /* PM1a, SCI and FACS, PIC and PIT, a keyboard controller that
+				    answers; else hardware-reduced */
+	bool legacy_devices;	 /* UART, RTC, PM timer */
 	bool virtio;		 /* virtio devices, random numbers and pvpanic among them */
 	bool emulated;		 /* NVMe and e1000 may be asked for */
 	const char *console;	 /* unless --console says otherwise */

@@ -1,6 +1,7 @@
 /* acpi.c: RSDP, XSDT, FADT, MADT, FACS and MCFG (ACPI 6.3, section 5.2); the DSDT is dsdt.c's. */
 #include "vmm/arch/x86/acpi.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -79,12 +80,9 @@ enum { /* 5.2.12 */
        MADT_IO_APIC = 1,
        MADT_OVERRIDE = 2,
        MADT_LOCAL_APIC_NMI = 4,
-       MADT_LOCAL_X2APIC = 9,
-       MADT_LOCAL_X2APIC_NMI = 10,
        MADT_ENABLED = 1 << 0,
        MADT_BUS_DEFAULT = 0,
        MADT_LEVEL_HIGH = 0x0d,
-       X2APIC_FIRST_ID = 255, /* what a byte cannot say */
 };
 
 /* Tables one after another. What does not fit is remembered in full, as with struct aml. */
@@ -214,7 +212,7 @@ static void fill_fadt_reduced(uint8_t *fadt)
 static void fill_fadt_classic(uint8_t *fadt, uint64_t facs)
 {
 	store_le32(fadt + FADT_FIRMWARE_CTRL, (uint32_t)facs);
-	store_le16(fadt + FADT_SCI_INT, GSI_POWER_BUTTON);
+	store_le16(fadt + FADT_SCI_INT, GSI_SCI);
 	store_le32(fadt + FADT_PM1A_EVT_BLK, PORT_PM1A_EVENT);
 	store_le32(fadt + FADT_PM1A_CNT_BLK, PORT_PM1A_CONTROL);
 	store_le32(fadt + FADT_PM_TMR_BLK, PORT_PM_TIMER);
@@ -240,10 +238,8 @@ static uint16_t fadt_boot_arch(const struct acpi_config *config)
 	unsigned int flags = BOOT_NO_VGA;
 
 	if (config->classic)
-		flags |= BOOT_LEGACY_DEVICES;
-	if (config->i8042)
-		flags |= BOOT_8042;
-	if (!config->rtc)
+		flags |= BOOT_LEGACY_DEVICES | BOOT_8042;
+	if (!config->legacy_devices)
 		flags |= BOOT_NO_CMOS_RTC;
 	return (uint16_t)flags;
 }
@@ -263,12 +259,12 @@ static void build_fadt(struct builder *builder, const struct acpi_config *config
 	fadt[FADT_MINOR_VERSION] = 3;
 	store_le16(fadt + FADT_P_LVL2_LAT, NO_C2);
 	store_le16(fadt + FADT_P_LVL3_LAT, NO_C3);
-	fadt[FADT_CENTURY] = config->rtc ? RTC_CENTURY : 0;
 	store_le16(fadt + FADT_IAPC_BOOT_ARCH, fadt_boot_arch(config));
 	store_le32(fadt + FADT_FLAGS, fadt_flags(config));
 	store_port(fadt + FADT_RESET_REG, PORT_RESET, 8, GAS_BYTE);
 	fadt[FADT_RESET_VALUE] = ACPI_PM_RESET_VALUE;
-	if (config->pm_timer) {
+	if (config->legacy_devices) {
+		fadt[FADT_CENTURY] = RTC_CENTURY;
 		fadt[FADT_PM_TMR_LEN] = 4;
 		store_port(fadt + FADT_X_PM_TMR_BLK, PORT_PM_TIMER, 32, GAS_DWORD);
 	}
@@ -289,21 +285,13 @@ static uint8_t *madt_entry(struct builder *builder, uint8_t type, uint8_t len)
 	return entry;
 }
 
-static void madt_cpu(struct builder *builder, unsigned int id)
+static void madt_cpu(struct builder *builder, uint8_t id)
 {
-	uint8_t *entry;
+	uint8_t *entry = madt_entry(builder, MADT_LOCAL_APIC, 8);
 
-	if (id < X2APIC_FIRST_ID) {
-		entry = madt_entry(builder, MADT_LOCAL_APIC, 8);
-		entry[2] = (uint8_t)id; /* processor UID */
-		entry[3] = (uint8_t)id;
-		store_le32(entry + 4, MADT_ENABLED);
-	} else {
-		entry = madt_entry(builder, MADT_LOCAL_X2APIC, 16);
-		store_le32(entry + 4, id);
-		store_le32(entry + 8, MADT_ENABLED);
-		store_le32(entry + 12, id); /* processor UID */
-	}
+	entry[2] = id; /* processor UID */
+	entry[3] = id;
+	store_le32(entry + 4, MADT_ENABLED);
 }
 
 static void madt_override(struct builder *builder, uint8_t irq, uint32_t gsi, uint16_t flags)
@@ -316,17 +304,12 @@ static void madt_override(struct builder *builder, uint8_t irq, uint32_t gsi, ui
 }
 
 /* LINT1 of every CPU is the NMI line. */
-static void madt_nmi(struct builder *builder, bool x2apic)
+static void madt_nmi(struct builder *builder)
 {
 	uint8_t *entry = madt_entry(builder, MADT_LOCAL_APIC_NMI, 6);
 
 	entry[2] = UINT8_MAX; /* all processors */
 	entry[5] = 1;
-	if (!x2apic)
-		return;
-	entry = madt_entry(builder, MADT_LOCAL_X2APIC_NMI, 12);
-	store_le32(entry + 4, UINT32_MAX);
-	entry[8] = 1;
 }
 
 static void build_madt(struct builder *builder, const struct acpi_config *config)
@@ -335,16 +318,16 @@ static void build_madt(struct builder *builder, const struct acpi_config *config
 	uint8_t *entry = append(builder, 8);
 
 	store_le32(entry, LAYOUT_LAPIC);
-	store_le32(entry + 4, config->legacy_pic ? MADT_PCAT_COMPAT : 0);
+	store_le32(entry + 4, config->classic ? MADT_PCAT_COMPAT : 0);
 	for (unsigned int id = 0; id < config->ncpus; id++)
-		madt_cpu(builder, id);
+		madt_cpu(builder, (uint8_t)id);
 	entry = madt_entry(builder, MADT_IO_APIC, 12);
 	store_le32(entry + 4, LAYOUT_IOAPIC); /* id 0, GSIs from 0 */
-	if (config->legacy_pic)
-		madt_override(builder, 0, 2, MADT_BUS_DEFAULT);
-	if (config->classic)
-		madt_override(builder, GSI_POWER_BUTTON, GSI_POWER_BUTTON, MADT_LEVEL_HIGH);
-	madt_nmi(builder, config->ncpus > X2APIC_FIRST_ID);
+	if (config->classic) {
+		madt_override(builder, 0, 2, MADT_BUS_DEFAULT); /* the PIT */
+		madt_override(builder, GSI_SCI, GSI_SCI, MADT_LEVEL_HIGH);
+	}
+	madt_nmi(builder);
 	list(builder, table_end(builder, start));
 }
 
@@ -385,8 +368,7 @@ int acpi_build(const struct acpi_config *config, void *buf, size_t size)
 	uint64_t dsdt, xsdt, facs = 0;
 	uint8_t *rsdp;
 
-	if (config->ncpus > ACPI_MAX_CPUS)
-		return -EINVAL;
+	assert(config->ncpus <= UINT8_MAX);
 	rsdp = append(&builder, RSDP_SIZE);
 	if (config->classic)
 		facs = build_facs(&builder);

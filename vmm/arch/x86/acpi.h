@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { ACPI_MAX_PORT_RANGES = 2, ACPI_MAX_CPUS = 1024 };
+enum { ACPI_MAX_PORT_RANGES = 2 };
 
 enum acpi_irq { ACPI_IRQ_NONE, ACPI_IRQ_EDGE, ACPI_IRQ_LEVEL }; /* active high, exclusive */
 
@@ -25,8 +25,7 @@ struct acpi_ports {
 /* One device below \_SB. What is zero is left out. */
 struct acpi_device {
 	char name[5];	 /* of four characters, unique: "COM1" */
-	const char *hid; /* "PNP0501" */
-	const char *cid; /* borrowed, as hid */
+	const char *hid; /* "PNP0501"; borrowed */
 	unsigned int uid;
 	struct acpi_ports ports[ACPI_MAX_PORT_RANGES];
 	uint32_t mmio_base, mmio_size;
@@ -46,15 +45,11 @@ struct acpi_pci {
 };
 
 struct acpi_config {
-	unsigned int ncpus; /* APIC ids count from 0 */
-	bool classic;	    /* else hardware-reduced */
-	bool legacy_pic;    /* MADT: a PIC exists as well (PCAT_COMPAT), the PIT is on IOAPIC pin 2
-			     */
-	bool i8042;	    /* FADT: the controller answers; without it nobody probes */
-	bool rtc;	    /* FADT: there is a CMOS clock, with its century byte */
-	bool pm_timer;	    /* FADT: there is one; kernels calibrate their clocks by it */
-	bool vmgenid;	    /* VM generation id at LAYOUT_VMGENID; hardware-reduced only */
-	bool vmclock;	    /* VMClock page at LAYOUT_VMCLOCK; hardware-reduced only */
+	unsigned int ncpus;  /* 1 to 255; APIC ids count from 0 */
+	bool classic;	     /* with PIC, PIT and a keyboard controller; else hardware-reduced */
+	bool legacy_devices; /* an RTC, with its century byte, and a PM timer */
+	bool generation; /* hardware-reduced only: VM generation id at LAYOUT_VMGENID and VMClock
+			    page at LAYOUT_VMCLOCK */
 	struct acpi_pci pci;
 	const struct acpi_device *devices; /* borrowed */
 	unsigned int ndevices;
@@ -62,7 +57,7 @@ struct acpi_config {
 
 /*
  * Writes RSDP and tables as they stand at guest address LAYOUT_ACPI into buf. Returns the number of
- * bytes used, -ENOSPC if that is more than size, or -EINVAL for more CPUs than ACPI_MAX_CPUS.
+ * bytes used, or -ENOSPC if that is more than size.
  */
 int acpi_build(const struct acpi_config *config, void *buf, size_t size);
 

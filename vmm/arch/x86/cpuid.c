@@ -134,8 +134,9 @@ static void edit_features(struct cpuid_list *list, const struct cpuid_config *co
 		{1, 0, ECX, FEATURE_1_ECX_TSC_DEADLINE, CLEAR, !config->tsc_deadline},
 		{1, 0, EDX, FEATURE_1_EDX_HTT, SET, topology->cpus > 1},
 		{1, 0, EDX, FEATURE_1_EDX_HTT, CLEAR, topology->cpus == 1},
-		{1, 0, ECX, FEATURE_1_ECX_VMX, CLEAR, !config->nested},
-		{0x80000001, 0, ECX, FEATURE_80000001_ECX_SVM, CLEAR, !config->nested},
+		/* Guests of the guest are not for us to vouch for. */
+		{1, 0, ECX, FEATURE_1_ECX_VMX, CLEAR, true},
+		{0x80000001, 0, ECX, FEATURE_80000001_ECX_SVM, CLEAR, true},
 		/* APERF and MPERF count the host's cycles. */
 		{6, 0, ECX, FEATURE_6_ECX_APERF, CLEAR, true},
 		/* No enclave memory is given to the guest. */
@@ -178,7 +179,7 @@ static void hide_leaves(struct cpuid_list *list, const struct cpuid_config *conf
 		{0x16, 0x16, true}, /* nor do the host's frequencies */
 		{0x1d, 0x1e, !tiles},
 		{0x40000000, 0x4000ffff, !config->hypervisor_visible},
-		{0x8000000a, 0x8000000a, !config->nested}, /* SVM */
+		{0x8000000a, 0x8000000a, true}, /* SVM */
 		{0x8000001f, 0x8000001f, true}, /* memory encryption is the host's business */
 	};
 

@@ -29,7 +29,6 @@ struct cpuid_config {
 	bool hypervisor_visible; /* the HYPERVISOR bit and the leaves from 0x40000000 on */
 	bool tsc_deadline;	 /* KVM_CAP_TSC_DEADLINE_TIMER */
 	unsigned int tsc_khz;	 /* for leaf 0x15, on Intel only; 0: the guest measures */
-	bool nested;		 /* leave VMX or SVM in, where the host has it */
 };
 
 /* From supported, as KVM_GET_SUPPORTED_CPUID gave it (at most CPUID_MAX_SUPPORTED entries), to CPU

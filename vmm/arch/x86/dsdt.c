@@ -46,8 +46,6 @@ static void write_device(struct aml *aml, const struct acpi_device *device)
 {
 	aml_device(aml, device->name);
 	aml_name_id(aml, "_HID", device->hid);
-	if (device->cid)
-		aml_name_id(aml, "_CID", device->cid);
 	aml_name_integer(aml, "_UID", device->uid);
 	if (device->dma)
 		aml_name_integer(aml, "_CCA", 1);
@@ -179,15 +177,15 @@ static void write_reduced(struct aml *aml, const struct acpi_config *config)
 {
 	const struct event events[] = {
 		{true, GSI_POWER_BUTTON, "\\_SB_.PWRB"},
-		{config->vmgenid, GSI_VMGENID, "\\_SB_.VGEN"},
-		{config->vmclock, GSI_VMCLOCK, "\\_SB_.VCLK"},
+		{config->generation, GSI_VMGENID, "\\_SB_.VGEN"},
+		{config->generation, GSI_VMCLOCK, "\\_SB_.VCLK"},
 	};
 
 	write_power_button(aml);
-	if (config->vmgenid)
+	if (config->generation) {
 		write_vmgenid(aml);
-	if (config->vmclock)
 		write_vmclock(aml);
+	}
 	write_events(aml, events, ARRAY_SIZE(events));
 }
 

@@ -76,12 +76,8 @@ static int write_acpi(struct machine *machine)
 	struct acpi_config config = {
 		.ncpus = machine->options->cpus,
 		.classic = mode->classic_acpi,
-		.legacy_pic = mode->classic_acpi,
-		.i8042 = mode->classic_acpi,
-		.rtc = mode->legacy_devices,
-		.pm_timer = mode->legacy_devices,
-		.vmgenid = mode->virtio,
-		.vmclock = mode->virtio,
+		.legacy_devices = mode->legacy_devices,
+		.generation = mode->virtio,
 		.devices = all,
 		.ndevices = describe_devices(machine, all),
 	};
