@@ -29,6 +29,7 @@ struct virtio_net {
 	uint8_t mac[NIC_MAC_SIZE]; /* what a reset brings back */
 	struct net_control control;
 	struct log_once said;
+	uint64_t unwanted;	 /* guest offloads that the driver has switched off by a command */
 	unsigned int npairs;	 /* constant after start */
 	unsigned int active;	 /* pairs that the driver uses: the first ones */
 	struct net_pair pairs[]; /* npairs */
@@ -43,6 +44,12 @@ static bool features_ok(const struct virtio_device *dev, uint64_t features)
 {
 	(void)dev;
 	return net_features_ok(features);
+}
+
+/* What the driver takes in frames for it. */
+static uint32_t offloads(const struct virtio_net *net)
+{
+	return net_offloads_of(net->dev.negotiated & ~net->unwanted);
 }
 
 /* Bytes of the largest frame that may be expected of the host. */
@@ -86,7 +93,7 @@ static void net_stop(struct virtio_device *dev)
 static int net_start(struct virtio_device *dev)
 {
 	struct virtio_net *net = net_of(dev);
-	int err = nic_set_offloads(net->nic, net_offloads_of(dev->negotiated));
+	int err = nic_set_offloads(net->nic, offloads(net));
 
 	if (!err)
 		err = nic_set_queues(net->nic, net->active);
@@ -102,6 +109,7 @@ static void net_reset(struct virtio_device *dev)
 	struct virtio_net *net = net_of(dev);
 
 	net->active = 1;
+	net->unwanted = 0;
 	log_guest_rearm(&net->said);
 	virtio_config_store(dev, offsetof(struct virtio_net_config, mac), net->mac,
 			    sizeof(net->mac));
@@ -141,30 +149,31 @@ static bool net_set_queue_pairs(struct net_control *control, uint16_t n)
 {
 	struct virtio_net *net = container_of(control, struct virtio_net, control);
 
-	if (n < 1 || n > net->npairs)
+	if (n < 1 || n > net->npairs || nic_set_queues(net->nic, n) < 0)
 		return false;
-	for (unsigned int i = n; i < net->active; i++)
-		stop_pair(net, i);
-	if (nic_set_queues(net->nic, n) < 0)
-		return false;
-	for (unsigned int i = net->active; i < n; i++) {
-		if (start_pair(net, i) < 0)
+	while (net->active > n)
+		stop_pair(net, --net->active);
+	for (; net->active < n; net->active++) {
+		if (start_pair(net, net->active) < 0) {
+			nic_set_queues(net->nic, net->active);
 			return false;
-		virtio_kick_again(&net->dev, 2 * i); /* buffers may be waiting there */
-		virtio_kick_again(&net->dev, 2 * i + 1);
+		}
+		virtio_kick_again(&net->dev, 2 * net->active); /* buffers may be waiting there */
+		virtio_kick_again(&net->dev, 2 * net->active + 1);
 	}
-	net->active = n;
 	return true;
 }
 
-static bool net_set_guest_offloads(struct net_control *control, uint64_t offloads)
+static bool net_set_guest_offloads(struct net_control *control, uint64_t wanted)
 {
 	struct virtio_net *net = container_of(control, struct virtio_net, control);
 
 	/* No more than was negotiated, 5.1.6.5.6.1. */
-	if (offloads & ~(net->dev.negotiated & net_guest_offloads()))
+	if (wanted & ~(net->dev.negotiated & net_guest_offloads()) ||
+	    nic_set_offloads(net->nic, net_offloads_of(wanted)) < 0)
 		return false;
-	return nic_set_offloads(net->nic, net_offloads_of(offloads)) == 0;
+	net->unwanted = ~wanted;
+	return true;
 }
 
 static bool net_set_mac(struct net_control *control, const uint8_t mac[6])

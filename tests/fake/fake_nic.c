@@ -83,6 +83,8 @@ static int fake_set_offloads(struct nic *nic, uint32_t offloads)
 static int fake_set_queues(struct nic *nic, unsigned int n)
 {
 	assert_in_range(n, 1, nic->queues);
+	if (fake_of(nic)->refuse_queues)
+		return -EPERM;
 	fake_of(nic)->nqueues = n;
 	return 0;
 }

@@ -30,6 +30,7 @@ struct fake_nic {
 	unsigned int reads;   /* calls of recv() */
 	uint32_t offloads;    /* as last set */
 	unsigned int nqueues; /* as last set */
+	bool refuse_queues;   /* another number of them */
 	bool closed;
 };
 

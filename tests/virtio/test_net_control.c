@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "tests/fake/net_card.h"
+#include "virtio/registers.h"
 #include "vmm/util.h"
 
 #define CONTROL_FEATURES                                                                           \
@@ -72,6 +73,27 @@ static void queue_pairs_come_and_go(void **state)
 	net_card_free(&card);
 }
 
+static void a_number_of_pairs_that_the_host_refuses_changes_nothing(void **state)
+{
+	struct fake_segment segment = {.len = HEADER + 60};
+	struct net_card card;
+
+	(void)state;
+	set_up_control(&card);
+	segment.gpa = net_card_put_frame(&card, 60, 1);
+	assert_int_equal(command(&card, "\4\0\3\0", 4), VIRTIO_NET_OK);
+	card.nic.refuse_queues = true;
+	assert_int_equal(command(&card, "\4\0\1\0", 4), VIRTIO_NET_ERR);
+	fake_driver_offer(&card.driver, 5, &segment, 1);
+	fake_driver_kick(&card.driver, 5);
+	assert_int_equal(card.nic.nsent, 1);
+	assert_int_equal(command(&card, "\4\0\4\0", 4), VIRTIO_NET_ERR);
+	fake_driver_offer(&card.driver, 7, &segment, 1);
+	fake_driver_kick(&card.driver, 7);
+	assert_int_equal(card.nic.nsent, 1);
+	net_card_free(&card);
+}
+
 static void a_driver_that_knows_one_pair_has_its_control_queue_third(void **state)
 {
 	struct net_card card;
@@ -119,6 +141,23 @@ static void guest_offloads_change_while_it_runs(void **state)
 	assert_int_equal(card.nic.offloads, 0);
 	/* No more than was negotiated: bit 8 was not. */
 	assert_int_equal(command(&card, "\5\0\2\1\0\0\0\0\0\0", 10), VIRTIO_NET_ERR);
+	net_card_free(&card);
+}
+
+static void guest_offloads_outlive_the_reset_of_a_queue(void **state)
+{
+	struct net_card card;
+
+	(void)state;
+	net_card_create(&card, 4);
+	fake_driver_start(&card.driver, card.dev, &card.memory,
+			  CONTROL_FEATURES | BIT(VIRTIO_F_RING_RESET));
+	assert_int_equal(card.nic.offloads, NIC_OFFLOAD_CSUM | NIC_OFFLOAD_TSO4);
+	assert_int_equal(command(&card, "\5\0\0\0\0\0\0\0\0\0", 10), VIRTIO_NET_OK);
+	virtio_queue_change(card.dev, RX, VIRTIO_QUEUE_RESET);
+	assert_int_equal(card.nic.offloads, 0);
+	fake_driver_start(&card.driver, card.dev, &card.memory, CONTROL_FEATURES);
+	assert_int_equal(card.nic.offloads, NIC_OFFLOAD_CSUM | NIC_OFFLOAD_TSO4);
 	net_card_free(&card);
 }
 
@@ -234,9 +273,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(queue_pairs_come_and_go),
+		cmocka_unit_test(a_number_of_pairs_that_the_host_refuses_changes_nothing),
 		cmocka_unit_test(a_driver_that_knows_one_pair_has_its_control_queue_third),
 		cmocka_unit_test(the_driver_may_set_its_mac_until_a_reset),
 		cmocka_unit_test(guest_offloads_change_while_it_runs),
+		cmocka_unit_test(guest_offloads_outlive_the_reset_of_a_queue),
 		cmocka_unit_test(each_command_is_answered_as_it_deserves),
 		cmocka_unit_test(a_command_without_room_for_its_answer_breaks_the_device),
 		cmocka_unit_test(a_flood_of_commands_takes_turns_with_the_rest_of_the_loop),
