@@ -29,6 +29,7 @@ static int console_start(struct virtio_device *dev)
 {
 	struct virtio_console *console = to_console(dev);
 
+	console_port_start(&console->port);
 	console->port.open = true; /* a kick of each queue follows */
 	if (console->hub)
 		console_hub_route(console->hub, CONSOLE_VIRTIO);

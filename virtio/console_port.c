@@ -151,6 +151,13 @@ void console_port_init(struct console_port *port, struct virtio_device *dev, str
 	stream->client = &port->client;
 }
 
+/* Without its queue there is no request to go on with. */
+void console_port_start(struct console_port *port)
+{
+	if (!virtqueue_enabled(virtio_queue(port->dev, port->transmitq)))
+		port->resumed_bytes = 0;
+}
+
 /* A request that was begun is given back, and goes on where it was if the driver offers it again.
  */
 void console_port_stop(struct console_port *port)

@@ -36,6 +36,7 @@ struct console_port {
 void console_port_init(struct console_port *port, struct virtio_device *dev, struct stream *stream,
 		       unsigned int receiveq, unsigned int transmitq);
 
+void console_port_start(struct console_port *port);
 void console_port_stop(struct console_port *port);
 void console_port_reset(struct console_port *port); /* after stop: closed, nothing resumed */
 void console_port_open(struct console_port *port, bool open);

@@ -170,7 +170,10 @@ static void presence_changed(struct stream_client *client)
 /* All that there is to do comes with kicks and control messages. */
 static int ports_start(struct virtio_device *dev)
 {
-	(void)dev;
+	struct virtio_ports *ports = to_ports(dev);
+
+	for (unsigned int i = 0; i < ports->n; i++)
+		console_port_start(&ports->ports[i].port);
 	return 0;
 }
 

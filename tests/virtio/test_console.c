@@ -13,6 +13,7 @@
 
 #include "tests/fake/driver.h"
 #include "tests/fake/wires.h"
+#include "virtio/console_port.h"
 #include "vmm/util.h"
 
 enum { RECEIVEQ, TRANSMITQ };
@@ -161,6 +162,26 @@ static void a_stop_that_is_no_reset_neither_loses_nor_repeats_output(void **stat
 	driver.rings[TRANSMITQ].next_desc = 0;
 	print("ghijkl");
 	written("abcdefghijkl");
+}
+
+static void a_queue_that_is_reset_takes_its_request_with_it(void **state)
+{
+	struct virtio_device *dev = virtio_console_device(console);
+	struct fake_ring *ring = &driver.rings[TRANSMITQ];
+
+	(void)state;
+	fake_driver_start(&driver, dev, &memory, usual | UINT64_C(1) << VIRTIO_F_RING_RESET);
+	stream.room = 3;
+	print("abcdef");
+	virtio_queue_change(dev, TRANSMITQ, VIRTIO_QUEUE_RESET);
+	fake_ring_init(ring, &memory, CONSOLE_QUEUE_SIZE);
+	virtio_queue_write(dev, TRANSMITQ, VIRTIO_QUEUE_DESC_LOW, (uint32_t)ring->config.desc);
+	virtio_queue_write(dev, TRANSMITQ, VIRTIO_QUEUE_AVAIL_LOW, (uint32_t)ring->config.avail);
+	virtio_queue_write(dev, TRANSMITQ, VIRTIO_QUEUE_USED_LOW, (uint32_t)ring->config.used);
+	virtio_queue_change(dev, TRANSMITQ, VIRTIO_QUEUE_ENABLE);
+	fake_stream_make_room(&stream, 100);
+	print("ghijkl");
+	written("abcghijkl");
 }
 
 static void input_fills_the_buffers_of_the_guest(void **state)
@@ -395,6 +416,7 @@ int main(void)
 		with(setup, a_full_stream_keeps_the_request_and_loses_nothing),
 		with(setup, a_reset_forgets_a_request_that_was_begun),
 		with(setup, a_stop_that_is_no_reset_neither_loses_nor_repeats_output),
+		with(setup, a_queue_that_is_reset_takes_its_request_with_it),
 		with(setup, input_fills_the_buffers_of_the_guest),
 		with(setup, input_waits_while_the_guest_has_no_buffers),
 		with(setup, a_buffer_without_input_stays_the_drivers),
