@@ -199,9 +199,12 @@ int msix_init(struct msix *msix, struct pci_device *device, struct msi_backend *
 
 void msix_destroy(struct msix *msix)
 {
+	if (!msix->backend)
+		return;
 	while (msix->nvectors > 0)
 		msix->backend->ops->irqfd_free(msix->backend, &msix->irqfds[--msix->nvectors]);
 	pthread_mutex_destroy(&msix->lock);
+	msix->backend = NULL;
 }
 
 /* Asked at every interrupt, so without the lock; alone: no order with the table is implied. */

@@ -82,7 +82,7 @@ struct msix {
  */
 int msix_init(struct msix *msix, struct pci_device *device, struct msi_backend *backend,
 	      unsigned int bar, unsigned int nvectors);
-void msix_destroy(struct msix *msix); /* accepts a zeroed struct */
+void msix_destroy(struct msix *msix); /* accepts a zeroed struct; twice is fine */
 
 /* Has the guest turned MSI-X on? While it has not, a device uses pci_intx_set(). Any thread. */
 bool msix_is_enabled(const struct msix *msix);

@@ -223,8 +223,7 @@ void nvme_free(struct nvme *nvme)
 			close(nvme->bells[id].wake.fd);
 		nvme_io_destroy(&nvme->sqs[id]);
 	}
-	if (nvme->bus)
-		msix_destroy(&nvme->msix);
+	msix_destroy(&nvme->msix);
 	pthread_mutex_destroy(&nvme->lock);
 	free(nvme);
 }

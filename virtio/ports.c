@@ -167,7 +167,7 @@ static void presence_changed(struct stream_client *client)
 	tell_driver(port->ports);
 }
 
-/* All that there is to do comes with kicks and control messages. */
+/* All else comes with kicks and control messages. */
 static int ports_start(struct virtio_device *dev)
 {
 	struct virtio_ports *ports = to_ports(dev);

@@ -267,18 +267,25 @@ void loop_timer_destroy(struct loop *loop, struct loop_timer *timer)
 
 static void *own_thread(void *arg)
 {
-	loop_run(arg);
+	struct loop *loop = arg;
+
+	pthread_mutex_lock(&loop->lock); /* until pthread_create() has said who we are */
+	pthread_mutex_unlock(&loop->lock);
+	loop_run(loop);
 	return NULL;
 }
 
 int loop_start(struct loop *loop, const char *name)
 {
-	int err = pthread_create(&loop->thread, NULL, own_thread, loop);
+	int err;
 
-	if (err) {
-		loop->thread = pthread_self();
+	pthread_mutex_lock(&loop->lock);
+	err = pthread_create(&loop->thread, NULL, own_thread, loop);
+	if (err)
+		loop->thread = pthread_self(); /* undefined, where there is none */
+	pthread_mutex_unlock(&loop->lock);
+	if (err)
 		return -err;
-	}
 	loop->own_thread = true;
 	pthread_setname_np(loop->thread, name);
 	return 0;

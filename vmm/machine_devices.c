@@ -201,26 +201,35 @@ static void free_ports(struct machine_device *device)
 	virtio_ports_free(device->ports);
 }
 
+/* All of them or none. */
+static int open_ports(struct machine *machine, struct virtio_port *ports)
+{
+	const struct machine_config *config = machine->config;
+
+	for (unsigned int i = 0; i < config->nports; i++) {
+		int err = port_open(&config->ports[i], &machine->loop, &ports[i].stream);
+
+		if (err) {
+			while (i > 0)
+				stream_close(ports[--i].stream);
+			return err;
+		}
+		ports[i].name = config->ports[i].name;
+	}
+	return 0;
+}
+
 /* All named ports are one device. */
 static int add_ports(struct machine *machine)
 {
 	static const struct machine_device_kind kind = {.free = free_ports};
 	struct machine_device *device = machine_device_add(machine, "ports", 0);
 	struct virtio_port ports[VIRTIO_PORTS_MAX];
-	unsigned int n = 0;
-	int err = device ? 0 : -ENOSPC;
+	int err = device ? open_ports(machine, ports) : -ENOSPC;
 
-	for (; n < machine->config->nports && !err; n++) {
-		ports[n].name = machine->config->ports[n].name;
-		err = port_open(&machine->config->ports[n], &machine->loop, &ports[n].stream);
-	}
-	if (err) {
-		while (n-- > 1)
-			stream_close(ports[n - 1].stream);
-		return err;
-	}
-	err = virtio_ports_create(ports, n, device->name, device->loop, &machine->vm.mem,
-				  &device->ports);
+	if (!err)
+		err = virtio_ports_create(ports, machine->config->nports, device->name,
+					  device->loop, &machine->vm.mem, &device->ports);
 	if (err)
 		return err;
 	device->kind = &kind;
