@@ -95,9 +95,15 @@ static const char *next_word(const char *word)
 	return NULL;
 }
 
+/* Do commas part its value into words? A comma in a name is then written twice. */
+static bool has_words(const struct option *option)
+{
+	return option->kind != OPTION_FILE && !(option->files && option->files[0][0] == '*');
+}
+
 char *option_value_absolute(const struct option_value *value, const char *folder)
 {
-	bool words = value->option->kind != OPTION_FILE; /* commas part them */
+	bool words = has_words(value->option);
 	const char *word = value->value, *done = word;
 	char *text = NULL;
 	size_t size;

@@ -44,9 +44,9 @@ struct option {
 	bool optional; /* the value: the next word is it unless that begins with '-' */
 	/*
 	 * Where the value of a list or text names files or programs: behind these, at its beginning
-	 * or that of a word between single commas ("script="); "" is the first word, "*=@" what
-	 * stands behind any name. A program without a slash is searched for and no file. Ended by
-	 * NULL; NULL: nowhere.
+	 * or that of a word between single commas ("script="); "" is the first word, "*=@" all that
+	 * stands behind any name, commas or not. A program without a slash is searched for and no
+	 * file. Ended by NULL; NULL: nowhere.
 	 */
 	const char *const *files, *const *programs;
 	/* Words in it that begin so, but for the name of a file as the first, are ids of one

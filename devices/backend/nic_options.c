@@ -308,18 +308,19 @@ static int set_kind(struct nic_options *options, const char *text,
 	}
 }
 
-/* Cuts the text at the next comma; NULL at the end. */
+/* Cuts the text at the next comma that stands alone, and makes one of two; NULL at the end. */
 static char *next_word(char **rest)
 {
-	char *word = *rest;
+	char *word = *rest, *from = word, *to = word;
 
-	if (word) {
-		char *comma = strchr(word, ',');
-
-		if (comma)
-			*comma++ = '\0';
-		*rest = comma;
+	if (!word)
+		return NULL;
+	while (*from && (*from != ',' || from[1] == ',')) {
+		from += *from == ',';
+		*to++ = *from++;
 	}
+	*rest = *from ? from + 1 : NULL;
+	*to = '\0';
 	return word;
 }
 

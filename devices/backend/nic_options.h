@@ -44,7 +44,8 @@ struct nic_options {
 };
 
 /*
- * Parses the whole of text. 0, or -EINVAL with one line in error that names what is wrong with it.
+ * Parses the whole of text; a comma that belongs to a word is written twice. 0, or -EINVAL with one
+ * line in error that names what is wrong with it.
  */
 int nic_options_parse(const char *text, struct nic_options *options, char *error,
 		      size_t error_size);

@@ -71,6 +71,16 @@ static void passt_takes_ports_and_a_program(void **state)
 	assert_string_equal(parsed("passt").passt, "passt");
 }
 
+static void a_comma_in_the_name_of_a_program_is_written_twice(void **state)
+{
+	struct nic_options options = parsed("tap,script=/a,,b/up,,,mtu=9000");
+
+	(void)state;
+	assert_string_equal(options.script, "/a,b/up,");
+	assert_int_equal(options.mtu, 9000);
+	assert_string_equal(parsed("passt=/a,,b/passt,,").passt, "/a,b/passt,");
+}
+
 static void the_other_kinds_are_one_word(void **state)
 {
 	(void)state;
@@ -161,6 +171,7 @@ int main(void)
 		cmocka_unit_test(a_tap_may_go_unnamed),
 		cmocka_unit_test(a_tap_takes_all_of_its_suboptions),
 		cmocka_unit_test(passt_takes_ports_and_a_program),
+		cmocka_unit_test(a_comma_in_the_name_of_a_program_is_written_twice),
 		cmocka_unit_test(the_other_kinds_are_one_word),
 		cmocka_unit_test(what_is_wrong_is_named_in_one_line),
 		cmocka_unit_test(more_forwards_than_there_is_room_for_are_refused),
