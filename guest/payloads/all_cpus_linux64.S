@@ -4,33 +4,13 @@
  */
 #include "payload.inc"
 
-#define CMD_LINE_PTR 0x228	/* in the zero page */
-#define TRAMPOLINE 0x90000
-
 start:
 	prepare
 	enable_lapic
-	movl CMD_LINE_PTR(%rsi), %ebx
-	xorl %eax, %eax
-digit:
-	movzbl (%rbx), %ecx
-	subl $'0', %ecx
-	cmpl $9, %ecx
-	ja digits_end
-	imull $10, %eax
-	addl %ecx, %eax
-	incl %ebx
-	jmp digit
-digits_end:
+	command_line_number
 	movw %ax, expected
-	cld
-	movl $trampoline, %esi
-	movl $TRAMPOLINE, %edi
-	movl $(trampoline_end - trampoline), %ecx
-	rep movsb
-
-	store LAPIC_ICR, 0x000c4500		/* INIT, to all but this one */
-	store LAPIC_ICR, (0x000c4600 | TRAMPOLINE >> 12) /* start */
+	place_trampoline
+	start_others
 	cli
 sleep:
 	hlt

@@ -6,7 +6,6 @@
 
 #define COUNTER 0x60	/* in NVRAM */
 #define STARTS 50
-#define TRAMPOLINE 0x90000
 
 start:
 	prepare
@@ -20,13 +19,8 @@ start:
 	answer 42
 
 again:
-	cld
-	movl $trampoline, %esi
-	movl $TRAMPOLINE, %edi
-	movl $(trampoline_end - trampoline), %ecx
-	rep movsb
-	store LAPIC_ICR, 0x000c4500		/* INIT, to all but this one */
-	store LAPIC_ICR, (0x000c4600 | TRAMPOLINE >> 12) /* start */
+	place_trampoline
+	start_others
 	movw $RESET_REGISTER, %dx
 	movb $1, %al
 	movl $1000, %ecx			/* as long as it takes the others */

@@ -92,7 +92,8 @@ config:	.long 0
 start:
 	prepare
 	handle UNDEFINED_OPCODE, end
-	call read_command_line
+	command_line_number
+	movl %eax, requests
 	call find_disk
 	call find_structures
 	movl config, %edi
@@ -112,21 +113,6 @@ start:
 end:	movl %ebx, %eax
 	outb %al, $DEBUG_EXIT
 	hlt
-
-/* The decimal number at the start of the command line. */
-read_command_line:
-	movl 0x228(%rsi), %esi
-	xorl %eax, %eax
-1:	movzbl (%rsi), %ecx
-	subl $'0', %ecx
-	cmpl $9, %ecx
-	ja 2f
-	imull $10, %eax
-	addl %ecx, %eax
-	incl %esi
-	jmp 1b
-2:	movl %eax, requests
-	ret
 
 /* The doubleword at offset ECX of the device that EBX names. */
 pci_read:

@@ -21,7 +21,7 @@ start:
 	expect e, 5
 	cmpb $3, 0x1e8(%rsi)		/* e820 entries */
 	expect ae, 6
-	movl 0x228(%rsi), %edi		/* the command line */
+	movl CMD_LINE_PTR(%rsi), %edi
 	movabsq $0x00343678756e696c, %rax /* "linux64" */
 	cmpq %rax, (%rdi)
 	expect e, 7

@@ -5,18 +5,12 @@
 #include "payload.inc"
 
 #define WAKE_VECTOR 0x60
-#define TRAMPOLINE 0x90000
 
 start:
 	prepare
 	handle WAKE_VECTOR, wake
 	enable_lapic
-	cld
-	movl $trampoline, %esi
-	movl $TRAMPOLINE, %edi
-	movl $(trampoline_end - trampoline), %ecx
-	rep movsb
-
+	place_trampoline
 	store LAPIC_ICR_HIGH, 0x01000000	/* to APIC id 1 */
 	store LAPIC_ICR, 0x00004500		/* INIT */
 	store LAPIC_ICR_HIGH, 0x01000000
