@@ -282,7 +282,12 @@ static int check_plot(const char *svg)
 			     "(Debian's package gnuplot-nox)");
 		return EXIT_HOST;
 	}
-	fd = open(svg, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+	/* Only tried: gnuplot makes it, and a comparison that fails leaves none. */
+	fd = open(svg, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	if (fd >= 0)
+		unlink(svg);
+	else if (errno == EEXIST)
+		fd = open(svg, O_WRONLY | O_CLOEXEC);
 	if (fd < 0) {
 		log_error(-errno, "--plot '%s': cannot write", svg);
 		return EXIT_HOST;
