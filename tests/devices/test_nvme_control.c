@@ -20,6 +20,15 @@ static struct nvme_command flush_command(void)
 	return (struct nvme_command){.opcode = NVME_FLUSH, .nsid = htole32(1)};
 }
 
+/* A command that is in flight as long as the disk holds it. */
+static void hold(struct fake_nvme *driver, struct nvme_command command)
+{
+	driver->ram->hold = true;
+	fake_nvme_submit(driver, 1, command);
+	fake_nvme_ring(driver, 1);
+	fake_nvme_turn(driver);
+}
+
 static void it_is_ready_when_the_write_has_returned(void **state)
 {
 	struct fake_nvme *driver = *state;
@@ -59,10 +68,7 @@ static void a_reset_ends_a_command_of_many_ranges(void **state)
 		ranges[16 * i + 4] = 8; /* blocks */
 	command.cdw10 = htole32(255);
 	command.cdw11 = htole32(NVME_DSM_DEALLOCATE);
-	driver->ram->hold = true;
-	fake_nvme_submit(driver, 1, command);
-	fake_nvme_ring(driver, 1);
-	fake_nvme_turn(driver);
+	hold(driver, command);
 	fake_nvme_disable(driver);
 	assert_int_equal(driver->ram->discards, 1);
 	driver->ram->hold = false;
@@ -110,10 +116,7 @@ static void another_queue_goes_on_after_a_deletion(void **state)
 	struct nvme_completion completion;
 
 	/* It is rung before, and looked at after the deletion. */
-	driver->ram->hold = true;
-	fake_nvme_submit(driver, 1, flush_command());
-	fake_nvme_ring(driver, 1);
-	fake_nvme_turn(driver);
+	hold(driver, flush_command());
 	fake_nvme_submit(driver, 0, command);
 	fake_nvme_submit(driver, 2, flush_command());
 	fake_nvme_ring(driver, 0);
@@ -151,10 +154,7 @@ static void a_shutdown_completes_what_is_in_flight(void **state)
 	struct fake_nvme *driver = *state;
 	struct nvme_completion completion;
 
-	driver->ram->hold = true;
-	fake_nvme_submit(driver, 1, fake_nvme_move(NVME_WRITE, 0, 1, driver->data));
-	fake_nvme_ring(driver, 1);
-	fake_nvme_turn(driver);
+	hold(driver, fake_nvme_move(NVME_WRITE, 0, 1, driver->data));
 	fake_nvme_set(driver, NVME_CC, CC | NVME_CC_EN | NVME_CC_SHN_NORMAL, 4);
 	assert_true(fake_nvme_reap(driver, 1, &completion));
 	assert_int_equal(fake_nvme_status(&completion), NVME_SUCCESS);
@@ -166,10 +166,7 @@ static void a_shutdown_takes_no_new_commands_before_it_is_complete(void **state)
 	struct fake_nvme *driver = *state;
 	struct nvme_completion completion;
 
-	driver->ram->hold = true;
-	fake_nvme_submit(driver, 1, fake_nvme_move(NVME_WRITE, 0, 1, driver->data));
-	fake_nvme_ring(driver, 1);
-	fake_nvme_turn(driver);
+	hold(driver, fake_nvme_move(NVME_WRITE, 0, 1, driver->data));
 	fake_nvme_submit(driver, 1, fake_nvme_move(NVME_WRITE, 1, 1, driver->data));
 	fake_nvme_ring(driver, 1);
 	fake_nvme_set(driver, NVME_CC, CC | NVME_CC_EN | NVME_CC_SHN_NORMAL, 4);
@@ -240,10 +237,7 @@ static void power_on_forgets_everything(void **state)
 	struct fake_nvme *driver = *state;
 
 	fake_nvme_use_shadow(driver);
-	driver->ram->hold = true;
-	fake_nvme_submit(driver, 1, fake_nvme_move(NVME_READ, 0, 1, driver->data));
-	fake_nvme_ring(driver, 1);
-	fake_nvme_turn(driver);
+	hold(driver, fake_nvme_move(NVME_READ, 0, 1, driver->data));
 	pci_bus_reset(&driver->bus);
 	driver->ram->hold = false;
 	assert_int_equal(driver->armed, 0);
