@@ -15,11 +15,6 @@ enum {
 	CC = NVME_COMMAND_SIZE_LOG2 << NVME_CC_IOSQES | NVME_COMPLETION_SIZE_LOG2 << NVME_CC_IOCQES,
 };
 
-static struct nvme_command flush_command(void)
-{
-	return (struct nvme_command){.opcode = NVME_FLUSH, .nsid = htole32(1)};
-}
-
 /* A command that is in flight as long as the disk holds it. */
 static void hold(struct fake_nvme *driver, struct nvme_command command)
 {
@@ -53,9 +48,7 @@ static void a_reset_with_commands_in_flight_completes_none_of_them(void **state)
 	for (unsigned int i = 0; i < FAKE_NVME_ENTRIES; i++)
 		assert_int_equal(driver->cqs[1].completions[i].status, 0);
 	driver->ram->hold = false;
-	fake_nvme_enable(driver);
-	fake_nvme_create_queues(driver);
-	fake_nvme_still_works(driver);
+	fake_nvme_works_anew(driver);
 }
 
 static void a_reset_ends_a_command_of_many_ranges(void **state)
@@ -72,9 +65,7 @@ static void a_reset_ends_a_command_of_many_ranges(void **state)
 	fake_nvme_disable(driver);
 	assert_int_equal(driver->ram->discards, 1);
 	driver->ram->hold = false;
-	fake_nvme_enable(driver);
-	fake_nvme_create_queues(driver);
-	fake_nvme_still_works(driver);
+	fake_nvme_works_anew(driver);
 }
 
 static void many_resets_leave_nothing_behind(void **state)
@@ -99,7 +90,7 @@ static void deleting_a_queue_waits_for_what_is_in_flight(void **state)
 
 	driver->ram->hold = true;
 	for (unsigned int i = 0; i < 5; i++)
-		fake_nvme_submit(driver, 1, flush_command());
+		fake_nvme_submit(driver, 1, fake_nvme_flush());
 	fake_nvme_ring(driver, 1);
 	fake_nvme_turn(driver);
 	assert_int_equal(fake_nvme_admin(driver, command, NULL), NVME_SUCCESS);
@@ -116,9 +107,9 @@ static void another_queue_goes_on_after_a_deletion(void **state)
 	struct nvme_completion completion;
 
 	/* It is rung before, and looked at after the deletion. */
-	hold(driver, flush_command());
+	hold(driver, fake_nvme_flush());
 	fake_nvme_submit(driver, 0, command);
-	fake_nvme_submit(driver, 2, flush_command());
+	fake_nvme_submit(driver, 2, fake_nvme_flush());
 	fake_nvme_ring(driver, 0);
 	fake_nvme_ring(driver, 2);
 	fake_nvme_turn(driver);
@@ -144,9 +135,7 @@ static void a_normal_shutdown_flushes_and_an_abrupt_one_does_not(void **state)
 			 NVME_CSTS_RDY | NVME_CSTS_SHST_COMPLETE);
 	assert_int_equal(driver->ram->flushes, 1);
 	fake_nvme_disable(driver); /* SHST is gone */
-	fake_nvme_enable(driver);
-	fake_nvme_create_queues(driver);
-	fake_nvme_still_works(driver);
+	fake_nvme_works_anew(driver);
 }
 
 static void a_shutdown_completes_what_is_in_flight(void **state)
@@ -210,9 +199,7 @@ static void what_cannot_be_enabled_is_a_fatal_status(void **state)
 		fake_nvme_turn(driver);
 	}
 	fake_nvme_disable(driver);
-	fake_nvme_enable(driver);
-	fake_nvme_create_queues(driver);
-	fake_nvme_still_works(driver);
+	fake_nvme_works_anew(driver);
 }
 
 static void queues_are_gone_after_a_reset_whatever_is_rung(void **state)
@@ -245,9 +232,7 @@ static void power_on_forgets_everything(void **state)
 	assert_int_equal(fake_nvme_get(driver, NVME_CSTS, 4), 0);
 	assert_int_equal(fake_nvme_get(driver, NVME_ASQ, 8), 0);
 	fake_nvme_use_msix(driver);
-	fake_nvme_enable(driver);
-	fake_nvme_create_queues(driver);
-	fake_nvme_still_works(driver);
+	fake_nvme_works_anew(driver);
 }
 
 static void the_pin_is_up_while_completions_wait_unless_masked(void **state)
@@ -260,8 +245,8 @@ static void the_pin_is_up_while_completions_wait_unless_masked(void **state)
 	fake_nvme_enable(&driver);
 	fake_nvme_create_queues(&driver);
 	assert_false(driver.irq.high);
-	fake_nvme_submit(&driver, 1, flush_command());
-	fake_nvme_submit(&driver, 1, flush_command());
+	fake_nvme_submit(&driver, 1, fake_nvme_flush());
+	fake_nvme_submit(&driver, 1, fake_nvme_flush());
 	fake_nvme_ring(&driver, 1);
 	fake_nvme_turn(&driver);
 	assert_true(driver.irq.high);
@@ -274,7 +259,7 @@ static void the_pin_is_up_while_completions_wait_unless_masked(void **state)
 	assert_true(driver.irq.high);
 	assert_true(fake_nvme_reap(&driver, 1, &completion));
 	assert_false(driver.irq.high);
-	fake_nvme_submit(&driver, 1, flush_command());
+	fake_nvme_submit(&driver, 1, fake_nvme_flush());
 	fake_nvme_ring(&driver, 1);
 	fake_nvme_turn(&driver);
 	assert_true(driver.irq.high);

@@ -50,7 +50,7 @@ static void a_batch_is_one_commit_and_one_interrupt(void **state)
 static void flush_reaches_the_disk_for_one_namespace_and_for_all(void **state)
 {
 	struct fake_nvme *driver = *state;
-	struct nvme_command flush = {.opcode = NVME_FLUSH, .nsid = htole32(1)};
+	struct nvme_command flush = fake_nvme_flush();
 
 	assert_int_equal(fake_nvme_run(driver, 1, flush), NVME_SUCCESS);
 	flush.nsid = htole32(0xffffffff);
@@ -273,8 +273,7 @@ static void completions_come_in_the_order_of_the_disk(void **state)
 	uint16_t flush, wrong;
 
 	driver->ram->hold = true;
-	flush = fake_nvme_submit(driver, 1,
-				 (struct nvme_command){.opcode = NVME_FLUSH, .nsid = htole32(1)});
+	flush = fake_nvme_submit(driver, 1, fake_nvme_flush());
 	wrong = fake_nvme_submit(driver, 1, fake_nvme_move(0x55, 0, 1, 0));
 	fake_nvme_ring(driver, 1);
 	fake_nvme_turn(driver);

@@ -11,11 +11,6 @@
 #include "tests/fake/nvme_driver.h"
 #include "vmm/util.h"
 
-static struct nvme_command flush_command(void)
-{
-	return (struct nvme_command){.opcode = NVME_FLUSH, .nsid = htole32(1)};
-}
-
 /* Completions that are there and not taken. */
 static unsigned int waiting(struct fake_nvme *driver, unsigned int cq)
 {
@@ -38,7 +33,7 @@ static void rings_go_round(void **state)
 	struct fake_nvme *driver = *state;
 
 	for (unsigned int i = 0; i < 5 * FAKE_NVME_ENTRIES; i++)
-		assert_int_equal(fake_nvme_run(driver, 1, flush_command()), NVME_SUCCESS);
+		assert_int_equal(fake_nvme_run(driver, 1, fake_nvme_flush()), NVME_SUCCESS);
 	assert_int_equal(driver->ram->flushes, 5 * FAKE_NVME_ENTRIES);
 }
 
@@ -46,7 +41,7 @@ static void completions_tell_queue_head_and_phase(void **state)
 {
 	struct fake_nvme *driver = *state;
 	struct nvme_completion completion;
-	uint16_t cid = fake_nvme_submit(driver, 2, flush_command());
+	uint16_t cid = fake_nvme_submit(driver, 2, fake_nvme_flush());
 
 	fake_nvme_ring(driver, 2);
 	fake_nvme_turn(driver);
@@ -81,7 +76,7 @@ static void fill_small_completion_queue(struct fake_nvme *driver)
 	unsigned int done = 0;
 
 	for (unsigned int i = 0; i < 12; i++)
-		fake_nvme_submit(driver, 1, flush_command());
+		fake_nvme_submit(driver, 1, fake_nvme_flush());
 	fake_nvme_ring(driver, 1);
 	fake_nvme_turn(driver);
 	assert_int_equal(waiting(driver, 1), 3); /* and not one more */
@@ -121,7 +116,7 @@ static void what_is_in_flight_has_its_place_kept(void **state)
 	remake(driver, 4);
 	driver->ram->hold = true;
 	for (unsigned int i = 0; i < 8; i++)
-		fake_nvme_submit(driver, 1, flush_command());
+		fake_nvme_submit(driver, 1, fake_nvme_flush());
 	fake_nvme_ring(driver, 1);
 	fake_nvme_turn(driver);
 	driver->ram->hold = false;
@@ -150,8 +145,8 @@ static void queues_may_share_a_completion_queue(void **state)
 				   1 << 16);
 	assert_int_equal(fake_nvme_admin(driver, command, NULL), NVME_SUCCESS);
 	for (unsigned int i = 0; i < 8; i++) {
-		fake_nvme_submit(driver, 1, flush_command());
-		fake_nvme_submit(driver, 2, flush_command());
+		fake_nvme_submit(driver, 1, fake_nvme_flush());
+		fake_nvme_submit(driver, 2, fake_nvme_flush());
 	}
 	fake_nvme_ring(driver, 1);
 	fake_nvme_ring(driver, 2);
@@ -188,7 +183,7 @@ static void more_than_the_pool_are_served_in_turn(void **state)
 
 	enlarge_queues(driver);
 	for (unsigned int i = 0; i < 1000; i++)
-		fake_nvme_submit(driver, 1, flush_command());
+		fake_nvme_submit(driver, 1, fake_nvme_flush());
 	fake_nvme_ring(driver, 1);
 	for (unsigned int i = 0; i < 1000 && done < 1000; i++) {
 		fake_nvme_turn(driver);
@@ -241,14 +236,12 @@ static void heads_that_were_never_there_hurt_nobody(void **state)
 
 	for (unsigned int i = 0; i < FAKE_NVME_ENTRIES; i++) {
 		fake_nvme_set(driver, NVME_DOORBELLS + 4 * 3, i, 4);
-		fake_nvme_submit(driver, 1, flush_command());
+		fake_nvme_submit(driver, 1, fake_nvme_flush());
 		fake_nvme_ring(driver, 1);
 		fake_nvme_turn(driver);
 	}
 	fake_nvme_disable(driver);
-	fake_nvme_enable(driver);
-	fake_nvme_create_queues(driver);
-	fake_nvme_still_works(driver);
+	fake_nvme_works_anew(driver);
 }
 
 static void a_tail_that_goes_back_is_taken_as_going_round(void **state)
@@ -279,16 +272,14 @@ static void rings_on_top_of_each_other_and_of_data_hurt_nobody(void **state)
 	fake_nvme_submit(driver, 1, fake_nvme_move(NVME_READ, 0, 2, driver->sqs[1].base));
 	fake_nvme_submit(driver, 1, fake_nvme_move(NVME_READ, 0, 2, driver->cqs[1].base));
 	for (unsigned int i = 0; i < 6; i++)
-		fake_nvme_submit(driver, 1, flush_command());
+		fake_nvme_submit(driver, 1, fake_nvme_flush());
 	fake_nvme_ring(driver, 1);
 	fake_nvme_turn(driver);
 	for (unsigned int i = 0; i < 100; i++)
 		fake_nvme_reap(driver, 1, &completion);
 	fake_nvme_turn(driver);
 	fake_nvme_disable(driver);
-	fake_nvme_enable(driver);
-	fake_nvme_create_queues(driver);
-	fake_nvme_still_works(driver);
+	fake_nvme_works_anew(driver);
 }
 
 static void without_interrupts_there_are_none(void **state)
@@ -308,7 +299,7 @@ static void without_interrupts_there_are_none(void **state)
 				   1 << 16);
 	assert_int_equal(fake_nvme_admin(driver, command, NULL), NVME_SUCCESS);
 	fake_nvme_interrupts(driver, 1);
-	assert_int_equal(fake_nvme_run(driver, 1, flush_command()), NVME_SUCCESS);
+	assert_int_equal(fake_nvme_run(driver, 1, fake_nvme_flush()), NVME_SUCCESS);
 	assert_int_equal(fake_nvme_interrupts(driver, 1), 0);
 }
 

@@ -66,8 +66,7 @@ static void doorbells_are_taken_in_the_widths_drivers_use(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(widths); i++) {
 		uint64_t head = widths[i] == 8 ? (uint64_t)driver->cqs[1].at << 32 : 0;
 
-		fake_nvme_submit(driver, 1,
-				 (struct nvme_command){.opcode = NVME_FLUSH, .nsid = htole32(1)});
+		fake_nvme_submit(driver, 1, fake_nvme_flush());
 		fake_nvme_set(driver, NVME_DOORBELLS + 8, head | driver->sqs[1].at, widths[i]);
 		fake_nvme_turn(driver);
 		assert_true(fake_nvme_reap(driver, 1, &completion));
@@ -91,9 +90,7 @@ static void garbage_in_every_register_and_width_hurts_nobody(void **state)
 	fake_nvme_turn(driver);
 	pci_bus_reset(&driver->bus);
 	fake_nvme_use_msix(driver);
-	fake_nvme_enable(driver);
-	fake_nvme_create_queues(driver);
-	fake_nvme_still_works(driver);
+	fake_nvme_works_anew(driver);
 }
 
 static void every_configuration_may_be_written_at_any_time(void **state)
@@ -109,9 +106,7 @@ static void every_configuration_may_be_written_at_any_time(void **state)
 			fake_nvme_turn(driver);
 	}
 	fake_nvme_disable(driver);
-	fake_nvme_enable(driver);
-	fake_nvme_create_queues(driver);
-	fake_nvme_still_works(driver);
+	fake_nvme_works_anew(driver);
 }
 
 enum { ROUNDS = 300 };

@@ -11,11 +11,6 @@
 #include "tests/fake/nvme_driver.h"
 #include "vmm/util.h"
 
-static struct nvme_command flush_command(void)
-{
-	return (struct nvme_command){.opcode = NVME_FLUSH, .nsid = htole32(1)};
-}
-
 static struct nvme_command config(gpa_t doorbells, gpa_t events)
 {
 	return (struct nvme_command){
@@ -75,9 +70,7 @@ static void a_reset_forgets_both_buffers(void **state)
 	assert_int_equal(driver->armed, 0);
 	memset(shadow, 0x5a, NVME_PAGE_SIZE);
 	memset(events, 0x5a, NVME_PAGE_SIZE);
-	fake_nvme_enable(driver);
-	fake_nvme_create_queues(driver);
-	fake_nvme_still_works(driver);
+	fake_nvme_works_anew(driver);
 	for (unsigned int i = 0; i < NVME_PAGE_SIZE / 4; i++) {
 		assert_int_equal(shadow[i], 0x5a5a5a5a);
 		assert_int_equal(events[i], 0x5a5a5a5a);
@@ -101,7 +94,7 @@ static void the_register_says_nothing_then(void **state)
 	struct nvme_completion completion;
 
 	fake_nvme_use_shadow(driver);
-	fake_nvme_submit(driver, 1, flush_command());
+	fake_nvme_submit(driver, 1, fake_nvme_flush());
 	fake_nvme_set(driver, NVME_DOORBELLS + 4 * 2, 1, 4); /* without the value in memory */
 	fake_nvme_turn(driver);
 	assert_false(fake_nvme_reap(driver, 1, &completion));
@@ -120,12 +113,12 @@ static void while_many_are_in_flight_nobody_need_ring(void **state)
 	fake_nvme_use_shadow(driver);
 	driver->ram->hold = true;
 	for (unsigned int i = 0; i < 8; i++)
-		fake_nvme_submit(driver, 1, flush_command());
+		fake_nvme_submit(driver, 1, fake_nvme_flush());
 	fake_nvme_ring(driver, 1);
 	fake_nvme_turn(driver);
 	rung = driver->rung;
 	for (unsigned int i = 0; i < 4; i++) {
-		fake_nvme_submit(driver, 1, flush_command());
+		fake_nvme_submit(driver, 1, fake_nvme_flush());
 		fake_nvme_ring(driver, 1);
 	}
 	assert_int_equal(driver->rung, rung);
@@ -144,7 +137,7 @@ static void one_after_the_other_each_is_seen(void **state)
 	fake_nvme_use_shadow(driver);
 	rung = driver->rung;
 	for (unsigned int i = 0; i < 10 * FAKE_NVME_ENTRIES; i++)
-		assert_int_equal(fake_nvme_run(driver, 1, flush_command()), NVME_SUCCESS);
+		assert_int_equal(fake_nvme_run(driver, 1, fake_nvme_flush()), NVME_SUCCESS);
 	/* Each command, and the completion queue's head once each time round. */
 	assert_in_range(driver->rung - rung, 10 * FAKE_NVME_ENTRIES, 10 * FAKE_NVME_ENTRIES + 11);
 }
@@ -217,14 +210,12 @@ static void buffers_on_top_of_queues_hurt_nobody(void **state)
 					 NULL),
 			 NVME_SUCCESS);
 	for (unsigned int i = 0; i < 64; i++) {
-		fake_nvme_submit(driver, 1, flush_command());
+		fake_nvme_submit(driver, 1, fake_nvme_flush());
 		fake_nvme_set(driver, NVME_DOORBELLS + 4 * 2, i % FAKE_NVME_ENTRIES, 4);
 		fake_nvme_turn(driver);
 	}
 	fake_nvme_disable(driver);
-	fake_nvme_enable(driver);
-	fake_nvme_create_queues(driver);
-	fake_nvme_still_works(driver);
+	fake_nvme_works_anew(driver);
 }
 
 static void with_the_pin_heads_are_exits(void **state)
@@ -240,7 +231,7 @@ static void with_the_pin_heads_are_exits(void **state)
 	for (unsigned int i = 0; i < 3 * FAKE_NVME_ENTRIES; i++) {
 		struct nvme_completion completion;
 
-		fake_nvme_submit(&driver, 1, flush_command());
+		fake_nvme_submit(&driver, 1, fake_nvme_flush());
 		fake_nvme_ring(&driver, 1);
 		fake_nvme_turn(&driver);
 		assert_true(driver.irq.high);

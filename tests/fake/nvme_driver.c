@@ -364,6 +364,11 @@ struct nvme_command fake_nvme_move(uint8_t opcode, uint64_t block, uint32_t bloc
 	};
 }
 
+struct nvme_command fake_nvme_flush(void)
+{
+	return (struct nvme_command){.opcode = NVME_FLUSH, .nsid = htole32(1)};
+}
+
 void fake_nvme_still_works(struct fake_nvme *driver)
 {
 	memset(fake_nvme_at(driver, driver->data, 512), 0x77, 512);
@@ -371,4 +376,11 @@ void fake_nvme_still_works(struct fake_nvme *driver)
 	assert_int_equal(fake_nvme_run(driver, 1, fake_nvme_move(NVME_WRITE, 9, 1, driver->data)),
 			 NVME_SUCCESS);
 	assert_int_equal(driver->ram->bytes[9 * 512], 0x77);
+}
+
+void fake_nvme_works_anew(struct fake_nvme *driver)
+{
+	fake_nvme_enable(driver);
+	fake_nvme_create_queues(driver);
+	fake_nvme_still_works(driver);
 }

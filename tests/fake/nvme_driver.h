@@ -92,11 +92,14 @@ uint16_t fake_nvme_admin(struct fake_nvme *driver, struct nvme_command command, 
 
 /* Commands as drivers make them. */
 struct nvme_command fake_nvme_move(uint8_t opcode, uint64_t block, uint32_t blocks, gpa_t at);
+struct nvme_command fake_nvme_flush(void);
 struct nvme_command fake_nvme_create(uint8_t opcode, unsigned int id, gpa_t base, uint16_t size,
 				     uint32_t cdw11);
 
 /* The controller does what it is for. */
 void fake_nvme_still_works(struct fake_nvme *driver);
+/* And so it does once it is enabled again. */
+void fake_nvme_works_anew(struct fake_nvme *driver);
 
 static inline uint8_t *fake_nvme_at(struct fake_nvme *driver, gpa_t gpa, uint64_t size)
 {
