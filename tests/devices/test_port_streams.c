@@ -116,6 +116,17 @@ static void run_until_presence(unsigned int n)
 		assert_int_equal(loop_run(&loop), 0);
 }
 
+/* A socket's port that has its first peer: the peer's descriptor. */
+static int open_with_peer(void)
+{
+	int fd;
+
+	assert_int_equal(open_port("unix"), 0);
+	fd = connect_to_it();
+	run_until_presence(1);
+	return fd;
+}
+
 static void a_port_is_a_name_and_where_it_leads(void **state)
 {
 	struct port_options parsed;
@@ -218,9 +229,7 @@ static void a_peer_is_heard_and_answered(void **state)
 	int fd;
 
 	(void)state;
-	assert_int_equal(open_port("unix"), 0);
-	fd = connect_to_it();
-	run_until_presence(1);
+	fd = open_with_peer();
 	assert_false(stream->absent);
 	assert_int_equal(user.writable, 1);
 	assert_int_equal(stream_write(stream, "answer", 6), 6);
@@ -239,9 +248,7 @@ static void a_peer_that_goes_makes_room_for_the_next(void **state)
 	int first, second;
 
 	(void)state;
-	assert_int_equal(open_port("unix"), 0);
-	first = connect_to_it();
-	run_until_presence(1);
+	first = open_with_peer();
 	second = connect_to_it(); /* waits */
 	assert_int_equal(write(first, "last words", 10), 10);
 	close(first);
@@ -260,9 +267,7 @@ static void a_peer_that_goes_is_noticed_without_a_reader(void **state)
 
 	(void)state;
 	user.idle = true;
-	assert_int_equal(open_port("unix"), 0);
-	fd = connect_to_it();
-	run_until_presence(1);
+	fd = open_with_peer();
 	close(fd);
 	run_until_presence(2);
 	assert_true(stream->absent);
@@ -283,9 +288,7 @@ static void a_peer_that_ends_its_input_still_gets_output(void **state)
 	int fd;
 
 	(void)state;
-	assert_int_equal(open_port("unix"), 0);
-	fd = connect_to_it();
-	run_until_presence(1);
+	fd = open_with_peer();
 	assert_int_equal(shutdown(fd, SHUT_WR), 0);
 	while (user.readable == 0)
 		assert_int_equal(loop_run(&loop), 0);
@@ -303,9 +306,7 @@ static void a_stalled_peer_takes_less_and_the_rest_later(void **state)
 	int fd;
 
 	(void)state;
-	assert_int_equal(open_port("unix"), 0);
-	fd = connect_to_it();
-	run_until_presence(1);
+	fd = open_with_peer();
 	user.writable = 0;
 	while ((taken = stream_write(stream, block, sizeof(block))) == sizeof(block))
 		sent += taken;

@@ -491,9 +491,18 @@ static void every_way_to_die_restores_the_terminal(void **state)
 	}
 }
 
+static void assert_exits(pid_t pid, int expected)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), expected);
+}
+
 static void an_ignored_signal_stays_ignored(void **state)
 {
-	int master, slave, status;
+	int master, slave;
 
 	(void)state;
 	open_pty(&master, &slave);
@@ -507,9 +516,7 @@ static void an_ignored_signal_stays_ignored(void **state)
 		raise(SIGHUP);
 		_exit(is_raw(slave) ? 0 : 1);
 	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_exits(pid, 0);
 	close(master);
 	close(slave);
 }
@@ -549,9 +556,7 @@ static void a_stop_restores_and_continuing_makes_it_raw_again(void **state)
 	assert_true(WIFSTOPPED(status));
 	assert_false(is_raw(slave));
 	assert_int_equal(kill(pid, SIGCONT), 0);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 7);
+	assert_exits(pid, 7);
 	close(master);
 	close(slave);
 }
@@ -592,7 +597,7 @@ static void be_a_shell(int slave)
 
 static void a_background_job_leaves_the_terminal_alone_until_it_is_in_front(void **state)
 {
-	int master, slave, status;
+	int master, slave;
 
 	(void)state;
 	open_pty(&master, &slave);
@@ -602,9 +607,7 @@ static void a_background_job_leaves_the_terminal_alone_until_it_is_in_front(void
 	assert_true(pid >= 0);
 	if (pid == 0)
 		be_a_shell(slave);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 7);
+	assert_exits(pid, 7);
 	close(master);
 	close(slave);
 }

@@ -1,13 +1,6 @@
 /* test_uring.c: the I/O engine on a real file. The one of worker.c must pass the same. */
 #include "devices/backend/uring.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "tests/fake/engine_stories.h"
 
 enum { DEPTH = 32 };
@@ -21,17 +14,7 @@ static int setup(void **state)
 		       : engine_context_unavailable(*state);
 }
 
-#define story(name) cmocka_unit_test_setup_teardown(name, setup, engine_context_free)
-
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		story(what_is_written_is_read_back),
-		story(all_operations_report_as_the_system_calls_do),
-		story(a_full_engine_finishes_everything),
-		story(a_finished_operation_signals_unless_it_was_reaped_at_once),
-		story(nothing_to_reap_is_null),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return engine_stories_run(setup);
 }

@@ -61,7 +61,7 @@ int engine_context_unavailable(struct engine_context *context)
 	return 0;
 }
 
-int engine_context_free(void **state)
+static int free_context(void **state)
 {
 	struct engine_context *context = *state;
 
@@ -94,7 +94,7 @@ static int run(struct io_engine *engine, struct io_op *op)
 	return op->result;
 }
 
-void what_is_written_is_read_back(void **state)
+static void what_is_written_is_read_back(void **state)
 {
 	struct io_engine *engine = engine_of(state);
 	uint8_t bytes[8192];
@@ -113,7 +113,7 @@ void what_is_written_is_read_back(void **state)
 	assert_int_equal(bytes[8191], 0x3c);
 }
 
-void all_operations_report_as_the_system_calls_do(void **state)
+static void all_operations_report_as_the_system_calls_do(void **state)
 {
 	struct io_engine *engine = engine_of(state);
 	uint8_t bytes[4096];
@@ -137,7 +137,7 @@ void all_operations_report_as_the_system_calls_do(void **state)
 		assert_int_equal(run(engine, &cases[i].op), cases[i].result);
 }
 
-void a_full_engine_finishes_everything(void **state)
+static void a_full_engine_finishes_everything(void **state)
 {
 	struct io_engine *engine = engine_of(state);
 	static uint8_t bytes[MANY][4096];
@@ -168,7 +168,7 @@ void a_full_engine_finishes_everything(void **state)
 }
 
 /* Whoever looks after submit() and then waits for the eventfd misses nothing. */
-void a_finished_operation_signals_unless_it_was_reaped_at_once(void **state)
+static void a_finished_operation_signals_unless_it_was_reaped_at_once(void **state)
 {
 	struct io_engine *engine = engine_of(state);
 	struct engine_context *context = *state;
@@ -191,11 +191,25 @@ void a_finished_operation_signals_unless_it_was_reaped_at_once(void **state)
 	}
 }
 
-void nothing_to_reap_is_null(void **state)
+static void nothing_to_reap_is_null(void **state)
 {
 	struct io_engine *engine = engine_of(state);
 
 	assert_null(engine->ops->reap(engine));
 	engine->ops->submit(engine);
 	assert_null(engine->ops->reap(engine));
+}
+
+int engine_stories_run(int (*setup)(void **state))
+{
+	const struct CMUnitTest stories[] = {
+#define STORY(name) cmocka_unit_test_setup_teardown(name, setup, free_context)
+		STORY(what_is_written_is_read_back),
+		STORY(all_operations_report_as_the_system_calls_do),
+		STORY(a_full_engine_finishes_everything),
+		STORY(a_finished_operation_signals_unless_it_was_reaped_at_once),
+		STORY(nothing_to_reap_is_null),
+	};
+
+	return cmocka_run_group_tests(stories, NULL, NULL);
 }

@@ -2,10 +2,16 @@
 #include "tests/fake/state.h"
 
 #include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#include <cmocka.h>
 
 static char root[] = "/tmp/minivmm-state-XXXXXX";
 
@@ -42,6 +48,20 @@ int state_tear_down(void **state)
 void state_path(char path[STATE_PATH_BYTES], const char *file)
 {
 	snprintf(path, STATE_PATH_BYTES, "%s/%s", root, file);
+}
+
+char *state_write(const char *file, const char *text, unsigned int mode)
+{
+	static char path[STATE_PATH_BYTES];
+	FILE *out;
+
+	state_path(path, file);
+	out = fopen(path, "we");
+	assert_non_null(out);
+	assert_true(fputs(text, out) >= 0);
+	assert_int_equal(fclose(out), 0);
+	assert_int_equal(chmod(path, mode), 0);
+	return path;
 }
 
 void state_read(const char *file, char *text, unsigned long size)

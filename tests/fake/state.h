@@ -12,6 +12,9 @@ int state_tear_down(void **state);
 /* The name of a file or folder in the test's folder; the records are in "minivmm". */
 void state_path(char path[STATE_PATH_BYTES], const char *file);
 
+/* Makes a file that holds a text, of that mode: its name, until the next call. */
+char *state_write(const char *file, const char *text, unsigned int mode);
+
 /* What a file holds, as text, cut to fit; "" when there is none. */
 void state_read(const char *file, char *text, unsigned long size);
 

@@ -6,7 +6,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,19 +41,6 @@ static int teardown(void **state)
 	cloud_init_free(&cloud_init);
 	free(image);
 	return state_tear_down(state);
-}
-
-static char *write_to(const char *name, const char *text)
-{
-	static char path[STATE_PATH_BYTES];
-	FILE *file;
-
-	state_path(path, name);
-	file = fopen(path, "w");
-	assert_non_null(file);
-	fputs(text, file);
-	fclose(file);
-	return path;
 }
 
 static int parse(void *text)
@@ -121,7 +107,7 @@ static void what_is_no_such_text_is_refused(void **state)
 static void a_seed_has_both_files_that_must_be_there(void **state)
 {
 	(void)state;
-	cloud_init.network_config = strdup(write_to("network", "version: 2\n"));
+	cloud_init.network_config = strdup(state_write("network", "version: 2\n", 0600));
 	assert_int_equal(cloud_init_make_seed(&cloud_init, &identity, true, &image, &size), 0);
 	keep_file("cloud-init.iso", 0, image, size);
 	assert_int_equal(size % ISO9660_BLOCK_SIZE, 0);
@@ -135,7 +121,7 @@ static void a_seed_has_both_files_that_must_be_there(void **state)
 static void host_keys_are_cloud_init_s_unless_they_are_ours(void **state)
 {
 	(void)state;
-	cloud_init.user_data = strdup(write_to("user", "#!/bin/sh\n"));
+	cloud_init.user_data = strdup(state_write("user", "#!/bin/sh\n", 0600));
 	assert_int_equal(cloud_init_make_seed(&cloud_init, &identity, false, &image, &size), 0);
 	assert_true(seed_has("#!/bin/sh\n"));
 	assert_false(seed_has("ssh_deletekeys"));
@@ -159,7 +145,7 @@ static void the_user_s_meta_data_is_completed(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		char *path = write_to("meta", cases[i].given);
+		char *path = state_write("meta", cases[i].given, 0600);
 		struct cloud_init given = {.meta_data = path};
 
 		assert_int_equal(cloud_init_make_seed(&given, &identity, false, &image, &size), 0);

@@ -21,19 +21,6 @@
 static struct host_keys keys;
 static char folder[STATE_PATH_BYTES];
 
-static void write_to(const char *name, const char *text, mode_t mode)
-{
-	char path[STATE_PATH_BYTES];
-	FILE *file;
-
-	state_path(path, name);
-	file = fopen(path, "w");
-	assert_non_null(file);
-	fputs(text, file);
-	fclose(file);
-	assert_int_equal(chmod(path, mode), 0);
-}
-
 static int setup(void **state)
 {
 	int err = state_set_up(state);
@@ -56,10 +43,10 @@ static void the_guest_gets_its_keys_in_place_of_those_it_has(void **state)
 	FILE *out = open_memstream(&text, &size);
 
 	(void)state;
-	write_to("keys/ssh_host_ed25519_key", "k1\n", 0600);
-	write_to("keys/ssh_host_ed25519_key.pub", "t k c d\nrest", 0644);
-	write_to("keys/ssh_host_rsa_key", "k2", 0600);
-	write_to("keys/ssh_host_rsa_key.pub", "r k", 0644);
+	state_write("keys/ssh_host_ed25519_key", "k1\n", 0600);
+	state_write("keys/ssh_host_ed25519_key.pub", "t k c d\nrest", 0644);
+	state_write("keys/ssh_host_rsa_key", "k2", 0600);
+	state_write("keys/ssh_host_rsa_key.pub", "r k", 0644);
 	assert_int_equal(host_keys_read(&keys, folder), 0);
 	assert_int_equal(host_keys_write_tmpfiles(&keys, out), 0);
 	fclose(out);
@@ -83,8 +70,8 @@ static void clients_get_lines_for_known_hosts(void **state)
 	char said[256], name[] = "web1";
 
 	(void)state;
-	write_to("keys/ssh_host_ed25519_key", "k1\n", 0600);
-	write_to("keys/ssh_host_ed25519_key.pub", "ssh-ed25519 AAAA root@web1\n", 0644);
+	state_write("keys/ssh_host_ed25519_key", "k1\n", 0600);
+	state_write("keys/ssh_host_ed25519_key.pub", "ssh-ed25519 AAAA root@web1\n", 0644);
 	assert_int_equal(host_keys_read(&keys, folder), 0);
 	said_by(tell, name, said, sizeof(said));
 	assert_string_equal(said, "minivmm: known_hosts: web1 ssh-ed25519 AAAA\n");
@@ -116,11 +103,11 @@ static void folders_without_whole_keys_are_refused(void **state)
 	(void)state;
 	assert_int_equal(said_by(read_them, folder, said, sizeof(said)), -ENOENT);
 	assert_non_null(strstr(said, "': no SSH host keys"));
-	write_to("keys/ssh_host_rsa_key", "k", 0600);
+	state_write("keys/ssh_host_rsa_key", "k", 0600);
 	assert_int_equal(said_by(read_them, folder, said, sizeof(said)), -ENOENT);
 	assert_non_null(strstr(said, "ssh_host_rsa_key.pub': cannot read"));
 	host_keys_free(&keys);
-	write_to("keys/ssh_host_rsa_key.pub", "garbage\n", 0600);
+	state_write("keys/ssh_host_rsa_key.pub", "garbage\n", 0600);
 	assert_int_equal(said_by(read_them, folder, said, sizeof(said)), -EINVAL);
 	assert_non_null(strstr(said, "not a public key"));
 }

@@ -19,19 +19,6 @@
 
 static char folder[STATE_PATH_BYTES], programs[STATE_PATH_BYTES], old_path[4096];
 
-static void write_to(const char *name, const char *text, mode_t mode)
-{
-	char path[STATE_PATH_BYTES];
-	FILE *file;
-
-	state_path(path, name);
-	file = fopen(path, "w");
-	assert_non_null(file);
-	fputs(text, file);
-	fclose(file);
-	assert_int_equal(chmod(path, mode), 0);
-}
-
 static int setup(void **state)
 {
 	int err = state_set_up(state);
@@ -53,12 +40,13 @@ static int teardown(void **state)
 /* Makes files as the real one does, after a look at how it was called. */
 static void have_ssh_keygen(void)
 {
-	write_to("programs/ssh-keygen",
-		 "#!/bin/sh\n"
-		 "[ \"$1 $2 $3 $4 $5 $6\" = '-q -t ed25519 -N  -C' ] && [ ! -e \"$9\" ] || exit 1\n"
-		 "echo private >\"$9\"\n"
-		 "echo \"ssh-ed25519 AAAA $7\" >\"$9.pub\"\n",
-		 0700);
+	state_write(
+		"programs/ssh-keygen",
+		"#!/bin/sh\n"
+		"[ \"$1 $2 $3 $4 $5 $6\" = '-q -t ed25519 -N  -C' ] && [ ! -e \"$9\" ] || exit 1\n"
+		"echo private >\"$9\"\n"
+		"echo \"ssh-ed25519 AAAA $7\" >\"$9.pub\"\n",
+		0700);
 }
 
 static void a_key_is_made_once(void **state)
@@ -70,7 +58,7 @@ static void a_key_is_made_once(void **state)
 	assert_int_equal(machine_host_keys_make(folder, "web1"), 0);
 	state_read("keys/ssh_host_ed25519_key.pub", text, sizeof(text));
 	assert_string_equal(text, "ssh-ed25519 AAAA root@web1\n");
-	write_to("keys/ssh_host_ed25519_key", "as it was\n", 0600);
+	state_write("keys/ssh_host_ed25519_key", "as it was\n", 0600);
 	assert_int_equal(machine_host_keys_make(folder, "web2"), 0);
 	state_read("keys/ssh_host_ed25519_key", text, sizeof(text));
 	assert_string_equal(text, "as it was\n");
@@ -82,7 +70,7 @@ static void half_a_key_is_made_anew(void **state)
 
 	(void)state;
 	have_ssh_keygen();
-	write_to("keys/ssh_host_ed25519_key", "half", 0600);
+	state_write("keys/ssh_host_ed25519_key", "half", 0600);
 	assert_int_equal(machine_host_keys_make(folder, "web1"), 0);
 	state_read("keys/ssh_host_ed25519_key", text, sizeof(text));
 	assert_string_equal(text, "private\n");
@@ -100,7 +88,7 @@ static void a_host_without_ssh_keygen_is_told_apart(void **state)
 	(void)state;
 	assert_int_equal(said_by(make, name, said, sizeof(said)), -ENOENT);
 	assert_string_equal(said, "");
-	write_to("programs/ssh-keygen", "#!/bin/sh\necho no luck >&2; exit 3\n", 0700);
+	state_write("programs/ssh-keygen", "#!/bin/sh\necho no luck >&2; exit 3\n", 0700);
 	assert_int_equal(said_by(make, name, said, sizeof(said)), -EIO);
 	assert_non_null(strstr(said, "ssh-keygen '"));
 	assert_non_null(strstr(said, ": no luck\n"));

@@ -6,7 +6,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,24 +48,11 @@ static int teardown(void **state)
 	return state_tear_down(state);
 }
 
-static const char *write_to(const char *name, const char *text)
-{
-	static char path[STATE_PATH_BYTES];
-	FILE *file;
-
-	state_path(path, name);
-	file = fopen(path, "w");
-	assert_non_null(file);
-	fputs(text, file);
-	fclose(file);
-	return path;
-}
-
 /* A key that was made before: none is made now. */
 static void have_host_key(void)
 {
-	write_to("keys/ssh_host_ed25519_key", "private\n");
-	write_to("keys/ssh_host_ed25519_key.pub", "ssh-ed25519 AAAA root@web1\n");
+	state_write("keys/ssh_host_ed25519_key", "private\n", 0600);
+	state_write("keys/ssh_host_ed25519_key.pub", "ssh-ed25519 AAAA root@web1\n", 0600);
 }
 
 static int init(void *where)
@@ -189,7 +175,7 @@ static void the_user_s_strings_stand_beside_ours(void **state)
 	config.options.credentials.values[0] = "firstboot.timezone=Europe/Berlin";
 	config.options.credentials.values[1] = "tmpfiles.extra=d /srv/mine";
 	config.options.credentials.n = 2;
-	config.options.ssh_key = write_to("key.pub", "ssh-ed25519 AAAA me");
+	config.options.ssh_key = state_write("key.pub", "ssh-ed25519 AAAA me", 0600);
 	assert_int_equal(init(NULL), 0);
 	assert_int_equal(levers.noem_strings, 4);
 	assert_string_equal(levers.oem_strings[0], "a plain string");
@@ -305,7 +291,7 @@ static void a_private_key_is_not_shown_to_guests(void **state)
 	char said[512];
 
 	(void)state;
-	config.options.ssh_key = write_to("key", "-----BEGIN OPENSSH PRIVATE KEY-----\n");
+	config.options.ssh_key = state_write("key", "-----BEGIN OPENSSH PRIVATE KEY-----\n", 0600);
 	assert_int_equal(said_by(init, NULL, said, sizeof(said)), -EINVAL);
 	assert_non_null(strstr(said, "is a private key; name the one that ends in .pub"));
 }
