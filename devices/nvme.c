@@ -11,7 +11,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "devices/backend/disk_raw.h"
 #include "devices/nvme_controller.h"
 #include "vmm/util.h"
 
@@ -179,26 +178,6 @@ int nvme_create(struct disk *disk, unsigned int nqueues, const struct nvme_ident
 	}
 	*nvme_out = nvme;
 	return 0;
-}
-
-int nvme_open(const struct disk_options *options, const struct nvme_identity *identity,
-	      struct loop *loop, const struct guest_memory *mem, struct pci_bus *bus,
-	      struct nvme **nvme)
-{
-	const struct disk_raw_config config = {
-		.path = options->path,
-		.read_only = options->read_only,
-		.direct = options->direct,
-	};
-	struct nvme_identity own = *identity;
-	struct disk *disk;
-	int err = disk_raw_open(&config, &disk);
-
-	if (err < 0)
-		return err;
-	if (options->serial[0])
-		own.serial = options->serial;
-	return nvme_create(disk, options->queues, &own, loop, mem, bus, nvme);
 }
 
 static void take_down(void *arg)

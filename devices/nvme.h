@@ -25,16 +25,10 @@ struct nvme_identity {
 };
 
 /*
- * Opens what the options name and puts a controller over it into a slot of the bus; options->serial
- * goes before the identity's. Queues are served on the loop, which must not run yet and must
- * outlive it. 0, or -errno with nothing left behind; what is wrong with the file is logged,
- * pci_add()'s and msix_init()'s -ENOSPC (no place left on the bus) is not.
+ * Puts a controller over an open disk, which is the controller's from now on, also on failure, into
+ * a slot of the bus. Queues are served on the loop, which must not run yet and must outlive it. 0,
+ * or -errno with nothing left behind, nothing logged: -ENOSPC where the bus has no place left.
  */
-int nvme_open(const struct disk_options *options, const struct nvme_identity *identity,
-	      struct loop *loop, const struct guest_memory *mem, struct pci_bus *bus,
-	      struct nvme **nvme);
-
-/* The same over a disk that is open: it is the controller's from now on, also on failure. */
 int nvme_create(struct disk *disk, unsigned int nqueues, const struct nvme_identity *identity,
 		struct loop *loop, const struct guest_memory *mem, struct pci_bus *bus,
 		struct nvme **nvme);

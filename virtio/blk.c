@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "devices/backend/disk_raw.h"
 #include "virtio/blk_queue.h"
 #include "vmm/util.h"
 
@@ -212,24 +211,6 @@ int virtio_blk_create(struct disk *disk, unsigned int nqueues, const char *name,
 	}
 	*blk_out = blk;
 	return 0;
-}
-
-int virtio_blk_open(const struct disk_options *options, const char *name, const char *serial,
-		    struct loop *loop, const struct guest_memory *mem, struct virtio_blk **blk)
-{
-	const struct disk_raw_config config = {
-		.path = options->path,
-		.read_only = options->read_only,
-		.direct = options->direct,
-	};
-	struct disk *disk;
-	int err = disk_raw_open(&config, &disk);
-
-	if (err < 0)
-		return err;
-	if (options->serial[0])
-		serial = options->serial;
-	return virtio_blk_create(disk, options->queues, name, serial, loop, mem, blk);
 }
 
 void virtio_blk_free(struct virtio_blk *blk)

@@ -3,20 +3,15 @@
 #define VIRTIO_BLK_H
 
 #include "devices/backend/disk.h"
-#include "devices/backend/disk_options.h"
 #include "virtio/virtio.h"
 
 struct virtio_blk;
 
 /*
- * Opens what the options name and makes a device of it; name ("disk0") is for messages and
- * borrowed, serial is copied (at most DISK_SERIAL_MAX characters, options->serial goes before).
- * Before the loop runs, which must outlive it. 0, or -errno with one line logged.
+ * Makes a device of an open disk, which is the device's from now on, also on failure; name
+ * ("disk0") is for messages and borrowed, serial is copied (at most DISK_SERIAL_MAX characters).
+ * Before the loop runs, which must outlive it. 0 or -errno.
  */
-int virtio_blk_open(const struct disk_options *options, const char *name, const char *serial,
-		    struct loop *loop, const struct guest_memory *mem, struct virtio_blk **blk);
-
-/* The same over a disk that is open: it is the device's from now on, also on failure. */
 int virtio_blk_create(struct disk *disk, unsigned int nqueues, const char *name, const char *serial,
 		      struct loop *loop, const struct guest_memory *mem, struct virtio_blk **blk);
 

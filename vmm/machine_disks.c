@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "devices/backend/disk_memory.h"
+#include "devices/backend/disk_raw.h"
 #include "devices/nvme.h"
 #include "virtio/blk.h"
 #include "vmm/log.h"
@@ -81,54 +82,55 @@ static int connected_nvme(struct machine_device *device, int err)
 	return machine_device_connected(device, err);
 }
 
-static struct nvme_identity nvme_identity(const struct machine *machine,
-					  const struct machine_device *device, unsigned int number)
+/* Makes the device of a disk that is open: it is the device's from now on, also on failure. */
+static int put_behind(struct machine *machine, struct machine_device *device, struct disk *disk,
+		      enum disk_model model, unsigned int nqueues, unsigned int number)
 {
-	return (struct nvme_identity){
+	const struct nvme_identity identity = {
 		.name = device->name,
 		.serial = machine->identity->disk_serials[number],
 		.subsystem = identity_subsystem_uuid(machine->identity, number),
 		.namespace_id = identity_namespace_uuid(machine->identity, number),
 	};
-}
-
-static int open_disk(struct machine *machine, struct machine_device *device, unsigned int number)
-{
-	const struct disk_options *options = &machine->config->disks[number];
-	const struct nvme_identity identity = nvme_identity(machine, device, number);
 	int err;
 
-	if (options->model == DISK_MODEL_NVME) {
-		err = nvme_open(options, &identity, device->loop, &machine->vm.mem, &machine->pci,
-				&device->nvme);
+	if (model == DISK_MODEL_NVME) {
+		err = nvme_create(disk, nqueues, &identity, device->loop, &machine->vm.mem,
+				  &machine->pci, &device->nvme);
 		return connected_nvme(device, err);
 	}
-	err = virtio_blk_open(options, device->name, identity.serial, device->loop,
-			      &machine->vm.mem, &device->blk);
+	err = virtio_blk_create(disk, nqueues, identity.name, identity.serial, device->loop,
+				&machine->vm.mem, &device->blk);
 	return err ? err : connect_blk(machine, device);
 }
 
 static int add_disk(struct machine *machine, unsigned int number)
 {
 	const struct disk_options *options = &machine->config->disks[number];
+	const struct disk_raw_config raw = {
+		.path = options->path,
+		.read_only = options->read_only,
+		.direct = options->direct,
+	};
 	struct machine_device *device = machine_device_add(machine, "disk", number);
+	struct disk *disk;
 	int err = device ? 0 : -ENOSPC;
 
 	if (!err && options->iothread)
 		err = machine_device_own_loop(device);
+	if (!err)
+		err = disk_raw_open(&raw, &disk);
 	if (err)
 		return err;
 	device->path = options->path;
-	return open_disk(machine, device, number);
+	return put_behind(machine, device, disk, options->model, options->queues, number);
 }
 
 /* cloud-init's disk, behind all others: they keep their names in the guest. */
 static int add_seed(struct machine *machine)
 {
 	const struct machine_levers *levers = machine->config->levers;
-	const unsigned int number = machine->config->ndisks;
 	struct machine_device *device = machine_device_add(machine, "seed", 0);
-	struct nvme_identity identity;
 	struct disk *disk;
 	int err = device ? 0 : -ENOSPC;
 
@@ -136,15 +138,9 @@ static int add_seed(struct machine *machine)
 		err = disk_memory_open(device->name, levers->seed, levers->seed_size, &disk);
 	if (err)
 		return err;
-	identity = nvme_identity(machine, device, number);
-	if (!machine->config->mode->virtio) {
-		err = nvme_create(disk, 1, &identity, device->loop, &machine->vm.mem, &machine->pci,
-				  &device->nvme);
-		return connected_nvme(device, err);
-	}
-	err = virtio_blk_create(disk, 1, device->name, identity.serial, device->loop,
-				&machine->vm.mem, &device->blk);
-	return err ? err : connect_blk(machine, device);
+	return put_behind(machine, device, disk,
+			  machine->config->mode->virtio ? DISK_MODEL_VIRTIO : DISK_MODEL_NVME, 1,
+			  machine->config->ndisks);
 }
 
 int machine_disks_init(struct machine *machine)

@@ -50,17 +50,6 @@ static void without_room_for_vectors_there_is_none(void **state)
 	free(ram);
 }
 
-static void a_file_that_is_not_there_is_no_disk(void **state)
-{
-	struct fake_nvme *driver = *state;
-	const struct disk_options options = {.path = "/nowhere/disk.img", .queues = 1};
-	struct nvme *second;
-
-	assert_int_equal(nvme_open(&options, &identity, &driver->loop, &driver->memory.mem,
-				   &driver->bus, &second),
-			 -ENOENT);
-}
-
 static void freed_with_commands_in_flight_it_waits_for_them(void **state)
 {
 	struct fake_nvme *driver = *state;
@@ -92,8 +81,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_second_controller_has_a_slot_of_its_own,
 						fake_nvme_setup, fake_nvme_teardown),
 		cmocka_unit_test_setup_teardown(without_room_for_vectors_there_is_none,
-						fake_nvme_setup, fake_nvme_teardown),
-		cmocka_unit_test_setup_teardown(a_file_that_is_not_there_is_no_disk,
 						fake_nvme_setup, fake_nvme_teardown),
 		cmocka_unit_test_setup_teardown(freed_with_commands_in_flight_it_waits_for_them,
 						fake_nvme_setup, fake_nvme_teardown),

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "devices/backend/disk_raw.h"
 #include "tests/fake/driver.h"
 #include "tests/fake/ram_disk.h"
 #include "tests/fake/temp_file.h"
@@ -976,16 +977,19 @@ static void a_driver_that_never_stops_takes_turns_with_the_rest_of_the_loop(void
 /* A real file and a loop of its own: the device does not know. For the thread sanitizer. */
 static void a_device_with_a_loop_thread_of_its_own_works_the_same(void **state)
 {
-	struct disk_options options = {.queues = 1, .serial = "own"};
+	char path[TEMP_PATH_BYTES];
+	const struct disk_raw_config raw = {.path = path};
+	struct disk *file;
 	struct virtio_blk *threaded;
 	struct fake_driver other = {0};
 	struct loop own;
 
 	(void)state;
-	temp_file_make(options.path, DISK_SIZE);
+	temp_file_make(path, DISK_SIZE);
 	assert_int_equal(loop_init(&own), 0);
+	assert_int_equal(disk_raw_open(&raw, &file), 0);
 	assert_int_equal(
-		virtio_blk_open(&options, "disk1", "identity", &own, &memory.mem, &threaded), 0);
+		virtio_blk_create(file, 1, "disk1", "serial", &own, &memory.mem, &threaded), 0);
 	assert_int_equal(loop_start(&own, "disk1"), 0);
 	for (unsigned int i = 0; i < 50; i++) {
 		fake_driver_start(&other, virtio_blk_device(threaded), &memory, usual);
@@ -1006,7 +1010,7 @@ static void a_device_with_a_loop_thread_of_its_own_works_the_same(void **state)
 	virtio_blk_refresh(threaded);
 	virtio_blk_free(threaded);
 	loop_destroy(&own);
-	unlink(options.path);
+	unlink(path);
 }
 
 #define with(setup_function, name) cmocka_unit_test_setup_teardown(name, setup_function, teardown)
