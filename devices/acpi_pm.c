@@ -1,9 +1,8 @@
 /* acpi_pm.c: reset register, PM timer, and the registers of hardware-reduced ACPI. */
 #include "devices/acpi_pm.h"
 
-#include <time.h>
-
 #include "vmm/util.h"
+#include "vmm/vm.h"
 
 enum { NANOSECONDS = 1000000000 };
 
@@ -13,14 +12,6 @@ enum {
 	SLEEP_TYPE_MASK = 7,
 	SLEEP_ENABLE = 1 << 5,
 };
-
-static uint64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NANOSECONDS + (uint64_t)now.tv_nsec;
-}
 
 /* Write-only registers, and a sleep status that never has a wake to report. */
 static uint64_t read_zero(struct io_region *region, uint64_t offset, unsigned int size)
@@ -95,7 +86,7 @@ void acpi_pm_init(struct acpi_pm *pm, struct irq_line button, struct event_sink 
 		.timer = {.name = "acpi-pm-timer", .size = 4, .ops = &timer_ops},
 		.button = button,
 		.events = events,
-		.now = monotonic_ns,
+		.now = vm_clock_ns,
 	};
 	acpi_pm_reset(pm);
 }

@@ -14,28 +14,37 @@
 #include "vmm/machine_disks.h"
 #include "vmm/machine_levers.h"
 
+/* One of our own words, or none. */
+static void add(FILE *out, const char *word)
+{
+	if (word && *word)
+		fprintf(out, "%s ", word);
+}
+
 /* What we add stands first, so that the user's words after "--" stay the last. */
 int machine_boot_make_cmdline(struct machine *machine)
 {
 	const struct run_options *options = machine->options;
-	const char *given = options->append;
-	const char *console = arch_console_argument(machine);
 	char root[64] = "", clock[64] = "", mark[32] = "";
+	size_t size;
+	FILE *out = open_memstream(&machine->cmdline, &size);
 
-	if (options->no_auto_append || run_options_append_has(options, "console="))
-		console = NULL;
+	if (!out)
+		return -ENOMEM;
+	if (!options->no_auto_append && !run_options_append_has(options, "console="))
+		add(out, arch_console_argument(machine));
 	if (!options->no_auto_append && !run_options_append_has(options, "root="))
 		machine_disks_root_argument(machine, root, sizeof(root));
 	if (options->tsc_hint)
 		arch_clock_argument(machine, clock, sizeof(clock));
 	if (machine->config->watch)
 		arch_mark_argument(mark, sizeof(mark));
-	if (asprintf(&machine->cmdline, "%s%s%s%s%s%s%s%s%s%s", console ? console : "",
-		     console ? " " : "", root, *root ? " " : "", clock, *clock ? " " : "", mark,
-		     *mark ? " " : "", machine->config->levers->cmdline, given) < 0) {
-		machine->cmdline = NULL;
+	add(out, root);
+	add(out, clock);
+	add(out, mark);
+	fprintf(out, "%s%s", machine->config->levers->cmdline, options->append);
+	if (fclose(out) != 0)
 		return -ENOMEM;
-	}
 	log_verbose("command line: %s", machine->cmdline);
 	return 0;
 }

@@ -242,41 +242,36 @@ static int account_moved(struct raw_slot *slot)
 	return 0;
 }
 
+/* An operation has ended with *err. True: slot->step says what is next; else that is the end. */
+static bool goes_on(struct raw_slot *slot, int *err)
+{
+	const struct disk_request *request = slot->request;
+	bool moves = slot->step != RAW_ALLOCATE && slot->step != RAW_SYNC;
+
+	if (slot->step == RAW_ALLOCATE && cannot_allocate(*err)) {
+		*err = 0; /* a discard is advice, zeroes can be written */
+		slot->step = RAW_ZERO;
+		return request->op == DISK_WRITE_ZEROES;
+	}
+	if (moves && !*err)
+		*err = account_moved(slot);
+	if (*err)
+		return false;
+	if (moves && slot->moved < request->len)
+		return true;
+	if (request->op != DISK_WRITE_ZEROES || !request->durable || slot->step == RAW_SYNC)
+		return false;
+	slot->step = RAW_SYNC;
+	return true;
+}
+
 /* An operation is back: on with the next one of its request, or the request's end. */
 static void advance(struct raw_queue *queue, struct raw_slot *slot)
 {
-	const struct disk_request *request = slot->request;
 	int err = slot->op.result < 0 ? slot->op.result : 0;
-	bool more = false;
+	bool again = err == -EINTR || err == -EAGAIN;
 
-	if (err == -EINTR || err == -EAGAIN) {
-		issue(queue, slot);
-		return;
-	}
-	switch (slot->step) {
-	case RAW_MOVE:
-	case RAW_BOUNCE:
-	case RAW_ZERO:
-		if (!err)
-			err = account_moved(slot);
-		more = slot->moved < request->len;
-		break;
-	case RAW_ALLOCATE:
-		if (cannot_allocate(err)) {
-			err = 0;
-			slot->step = RAW_ZERO;
-			more = request->op == DISK_WRITE_ZEROES;
-		}
-		break;
-	case RAW_SYNC:
-		break;
-	}
-	if (!err && !more && slot->step != RAW_SYNC && request->op == DISK_WRITE_ZEROES &&
-	    request->durable) {
-		slot->step = RAW_SYNC;
-		more = true;
-	}
-	if (!err && more)
+	if (again || goes_on(slot, &err))
 		issue(queue, slot);
 	else
 		finish(queue, slot, err);
