@@ -114,13 +114,19 @@ void *e1000_descriptor(struct e1000 *e1000, const struct e1000_ring_view *view, 
 	return at;
 }
 
-void e1000_ring_doorbell(struct e1000 *e1000)
+void e1000_look_again(struct e1000 *e1000)
 {
 	uint64_t one = 1;
 
-	if (e1000->rung)
-		return;
-	e1000->rung = write(e1000->doorbell.fd, &one, sizeof(one)) == sizeof(one);
+	if (write(e1000->doorbell.fd, &one, sizeof(one)) < 0)
+		return; /* only when it is full: then it wakes anyway */
+}
+
+void e1000_ring_doorbell(struct e1000 *e1000)
+{
+	if (!e1000->rung)
+		e1000_look_again(e1000);
+	e1000->rung = true;
 }
 
 static void doorbell_rung(struct loop_source *source, uint32_t events)

@@ -248,6 +248,8 @@ void e1000_count(struct e1000 *e1000, enum e1000_counter packets, enum e1000_cou
 
 /* The driver has done something that the loop should look at. Lock held. */
 void e1000_ring_doorbell(struct e1000 *e1000);
+/* There may be more to do: the loop looks again, when others have had their turn. */
+void e1000_look_again(struct e1000 *e1000);
 /* What CTRL.RST does. On the loop, without the lock; arg is the struct e1000. */
 void e1000_reset(void *arg);
 

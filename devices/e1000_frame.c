@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "devices/e1000_core.h"
+#include "vmm/bytes.h"
 #include "vmm/util.h"
 
 enum {
@@ -23,11 +24,6 @@ enum {
 	ERROR_TCPE = 1 << 5,
 	ERROR_IPE = 1 << 6,
 };
-
-static uint16_t load_be16(const uint8_t *from)
-{
-	return (uint16_t)(from[0] << 8 | from[1]);
-}
 
 static void store_be16(uint8_t *to, size_t value)
 {
@@ -64,7 +60,7 @@ uint16_t e1000_sum(const uint8_t *bytes, size_t len)
 		sum += word;
 	}
 	folded = fold(sum);
-	return load_be16((const uint8_t *)&folded);
+	return load_be16(&folded);
 }
 
 void e1000_insert_checksum(uint8_t *frame, size_t len, size_t start, size_t offset, size_t end)

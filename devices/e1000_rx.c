@@ -2,7 +2,6 @@
 #include <endian.h>
 #include <linux/virtio_net.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "devices/e1000_core.h"
 #include "vmm/bytes.h"
@@ -85,11 +84,6 @@ static bool passes_address(const struct e1000_state *state, const uint8_t *mac)
 	if (mac[0] & 1)
 		return (state->rctl & RCTL_MPE) || passes_hash(state, mac);
 	return state->rctl & RCTL_UPE;
-}
-
-static uint16_t load_be16(const uint8_t *from)
-{
-	return (uint16_t)(from[0] << 8 | from[1]);
 }
 
 /* Looks at the frame in rx->frame. False: it is not for us. Lock held. */
@@ -248,7 +242,6 @@ static void set_paused(struct e1000 *e1000, bool on)
 void e1000_rx_run(struct e1000 *e1000)
 {
 	struct e1000_rx *rx = &e1000->rx;
-	uint64_t one = 1;
 
 	for (unsigned int frames = 0; frames < E1000_FRAMES_PER_TURN; frames++) {
 		struct settings settings = look(e1000);
@@ -267,8 +260,7 @@ void e1000_rx_run(struct e1000 *e1000)
 			return;
 		}
 	}
-	if (write(e1000->doorbell.fd, &one, sizeof(one)) < 0)
-		return; /* only when it is full: then it wakes anyway */
+	e1000_look_again(e1000);
 }
 
 void e1000_rx_reset(struct e1000 *e1000)

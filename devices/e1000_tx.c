@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <linux/virtio_net.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "devices/e1000_core.h"
 #include "vmm/bytes.h"
@@ -265,14 +264,6 @@ static struct e1000_ring_view look(struct e1000 *e1000)
 	return view;
 }
 
-static void ring_again(struct e1000 *e1000)
-{
-	uint64_t one = 1;
-
-	if (write(e1000->doorbell.fd, &one, sizeof(one)) < 0)
-		return; /* only when it is full: then it wakes anyway */
-}
-
 /* Writes the descriptor back, where the driver asked for it. */
 static bool report_done(const struct descriptor *descriptor, uint8_t *at)
 {
@@ -303,6 +294,8 @@ void e1000_tx_run(struct e1000 *e1000)
 		if (!at)
 			break;
 		descriptor = load_descriptor(at);
+		/* Of a frame that is ready, and waited, this descriptor is the last, taken before.
+		 */
 		if (!tx->ready && take_descriptor(e1000, &descriptor) && !tx->ready)
 			frames++; /* dropped */
 		if (!send_ready(e1000, &frames))
@@ -314,7 +307,7 @@ void e1000_tx_run(struct e1000 *e1000)
 	if (steps)
 		publish(e1000, &view, report);
 	if (frames >= E1000_FRAMES_PER_TURN || steps >= E1000_STEPS_PER_TURN)
-		ring_again(e1000);
+		e1000_look_again(e1000);
 }
 
 void e1000_tx_reset(struct e1000 *e1000)

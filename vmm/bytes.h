@@ -1,4 +1,7 @@
-/* bytes.h: little-endian loads and stores at any alignment, for tables and file formats. */
+/*
+ * bytes.h: loads and stores at any alignment: little-endian, for tables and file formats, and
+ * big-endian, as numbers stand in network frames.
+ */
 #ifndef VMM_BYTES_H
 #define VMM_BYTES_H
 
@@ -28,6 +31,14 @@ static inline uint64_t load_le64(const void *from)
 
 	memcpy(&value, from, sizeof(value));
 	return le64toh(value);
+}
+
+static inline uint16_t load_be16(const void *from)
+{
+	uint16_t value;
+
+	memcpy(&value, from, sizeof(value));
+	return be16toh(value);
 }
 
 static inline void store_le16(void *to, uint16_t value)

@@ -266,30 +266,23 @@ static int set_suboption(struct nic_options *options, const char *text, unsigned
 	return unknown_suboption(options, text, len, complaint);
 }
 
-/* The first word: what kind of network, and its one value. */
-static int set_kind(struct nic_options *options, const char *text,
-		    const struct complaint *complaint)
+static int unknown_kind(const char *text, size_t len, const struct complaint *complaint)
 {
-	const char *value = strchr(text, '=');
-	size_t len = value ? (size_t)(value - text) : strlen(text);
+	const char *nearest = nearest_word(text, len, kind_names, ARRAY_SIZE(kind_names));
+
+	return complain(complaint,
+			"'%.*s' is not a kind of network: tap[=NAME], fd=N, passt[=PATH], "
+			"peer or none%s%s%s",
+			(int)len, text, nearest ? " (did you mean " : "", nearest ? nearest : "",
+			nearest ? "?)" : "");
+}
+
+/* What stands behind the kind's "=", or NULL. */
+static int set_kind_value(struct nic_options *options, const char *value,
+			  const struct complaint *complaint)
+{
 	unsigned long number;
-	size_t kind = 0;
 
-	while (kind < ARRAY_SIZE(kind_names) &&
-	       (strlen(kind_names[kind]) != len || memcmp(kind_names[kind], text, len) != 0))
-		kind++;
-	if (kind == ARRAY_SIZE(kind_names)) {
-		const char *nearest = nearest_word(text, len, kind_names, ARRAY_SIZE(kind_names));
-
-		return complain(complaint,
-				"'%.*s' is not a kind of network: tap[=NAME], fd=N, passt[=PATH], "
-				"peer or none%s%s%s",
-				(int)len, text, nearest ? " (did you mean " : "",
-				nearest ? nearest : "", nearest ? "?)" : "");
-	}
-	options->kind = (enum nic_kind)kind;
-	if (value)
-		value++;
 	switch (options->kind) {
 	case NIC_TAP:
 		return value ? copy_text(options->interface, sizeof(options->interface), value,
@@ -304,8 +297,24 @@ static int set_kind(struct nic_options *options, const char *text,
 		options->fd = (int)number;
 		return 0;
 	default:
-		return value ? complain(complaint, "%s takes no value", kind_names[kind]) : 0;
+		return value ? complain(complaint, "%s takes no value", kind_names[options->kind])
+			     : 0;
 	}
+}
+
+/* The first word: what kind of network, and its one value. */
+static int set_kind(struct nic_options *options, const char *text,
+		    const struct complaint *complaint)
+{
+	size_t len = strcspn(text, "=");
+
+	for (size_t i = 0; i < ARRAY_SIZE(kind_names); i++) {
+		if (strlen(kind_names[i]) != len || memcmp(kind_names[i], text, len) != 0)
+			continue;
+		options->kind = (enum nic_kind)i;
+		return set_kind_value(options, text[len] ? text + len + 1 : NULL, complaint);
+	}
+	return unknown_kind(text, len, complaint);
 }
 
 /* Cuts the text at the next comma that stands alone, and makes one of two; NULL at the end. */

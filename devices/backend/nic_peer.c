@@ -12,6 +12,7 @@
 
 #include "devices/backend/nic.h"
 #include "devices/backend/nic_port.h"
+#include "vmm/bytes.h"
 #include "vmm/util.h"
 
 enum {
@@ -55,11 +56,6 @@ struct peer {
 	unsigned int first, n;
 	struct answer answers[SLOTS];
 };
-
-static uint16_t load_be16(const uint8_t *from)
-{
-	return (uint16_t)(from[0] << 8 | from[1]);
-}
 
 static void store_be16(uint8_t *to, uint16_t value)
 {
