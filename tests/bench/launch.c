@@ -1,12 +1,12 @@
 /*
  * launch.c: runs a command over and over and measures each run from just before exec: until the
- *line on its stderr that has a mark in it, and until it has ended. For scripts/bench-*.
+ * line on its stderr that has a mark in it, and until it has ended. For scripts/bench-*.
  *
- *	launch [-k] [-m] RUNS MARK COMMAND [ARGUMENT...]
+ *	launch [-k] [-m] [-o] RUNS MARK COMMAND [ARGUMENT...]
  *
  * Prints per run, in microseconds: until the mark, until the end, and the first number behind the
- * mark. -k kills the command at the mark. -m, for one run, prints instead what the process has in
- * memory at the mark: lines of /proc/PID/smaps and VmHWM.
+ * mark. -k kills the command at the mark. -o looks for the mark on its stdout. -m, for one run,
+ * prints instead what the process has in memory at the mark: lines of /proc/PID/smaps and VmHWM.
  */
 #include <errno.h>
 #include <signal.h>
@@ -39,8 +39,8 @@ static void fail(const char *what)
 	exit(1);
 }
 
-/* Starts the command with its stderr in a pipe, whose other end is returned. */
-static FILE *start(struct run *run, char **command)
+/* Starts the command with its stderr or stdout in a pipe, whose other end is returned. */
+static FILE *start(struct run *run, int stream, char **command)
 {
 	int ends[2];
 	FILE *lines;
@@ -52,7 +52,7 @@ static FILE *start(struct run *run, char **command)
 	if (run->pid < 0)
 		fail("vfork");
 	if (run->pid == 0) {
-		dup2(ends[1], STDERR_FILENO);
+		dup2(ends[1], stream);
 		close(ends[0]);
 		close(ends[1]);
 		execvp(command[0], command);
@@ -112,19 +112,21 @@ static void finish(struct run *run, FILE *lines)
 int main(int argc, char **argv)
 {
 	bool kill_at_mark = false, memory = false;
-	int option;
+	int option, stream = STDERR_FILENO;
 
-	while ((option = getopt(argc, argv, "+km")) > 0) {
+	while ((option = getopt(argc, argv, "+kmo")) > 0) {
 		kill_at_mark |= option == 'k';
 		memory |= option == 'm';
+		if (option == 'o')
+			stream = STDOUT_FILENO;
 	}
 	if (argc - optind < 3) {
-		fprintf(stderr, "usage: launch [-k] [-m] RUNS MARK COMMAND [ARGUMENT...]\n");
+		fprintf(stderr, "usage: launch [-k] [-m] [-o] RUNS MARK COMMAND [ARGUMENT...]\n");
 		return 2;
 	}
 	for (int left = atoi(argv[optind]); left > 0; left--) {
 		struct run run = {0};
-		FILE *lines = start(&run, argv + optind + 2);
+		FILE *lines = start(&run, stream, argv + optind + 2);
 
 		if (!wait_for_mark(&run, lines, argv[optind + 1])) {
 			fprintf(stderr, "launch: %s said nothing with '%s'\n", argv[optind + 2],
