@@ -1,6 +1,7 @@
 /* main.c: the sub-commands; the only file that ends the process. */
 #include <fcntl.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,8 @@
 #include "vmm/cmd.h"
 #include "vmm/log.h"
 #include "vmm/util.h"
+
+enum { THREAD_STACK_SIZE = 1 << 20 };
 
 static const struct {
 	const char *name;
@@ -82,9 +85,22 @@ static void open_standard_files(void)
 		close(fd);
 }
 
+/* With 8 MiB, as is usual, a stack can get a huge page, and so has 2 MiB in memory at once. */
+static void make_stacks_small(void)
+{
+	pthread_attr_t attr;
+
+	if (pthread_attr_init(&attr) != 0)
+		return;
+	if (pthread_attr_setstacksize(&attr, THREAD_STACK_SIZE) == 0)
+		pthread_setattr_default_np(&attr);
+	pthread_attr_destroy(&attr);
+}
+
 int main(int argc, char **argv)
 {
 	open_standard_files();
+	make_stacks_small();
 	/* calloc() writes to what malloc() holds in reserve, but not to what is fresh from the
 	 * kernel: so large objects of which little is used stay small. */
 	mallopt(M_TOP_PAD, 0);
