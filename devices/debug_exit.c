@@ -21,8 +21,7 @@ static void debug_exit_write(struct io_region *region, uint64_t offset, uint64_t
 	(void)size;
 	if (offset != 0)
 		return;
-	debug_exit->events->post(debug_exit->events, MACHINE_DEBUG_EXIT,
-				 value > UINT32_MAX ? UINT32_MAX : (uint32_t)value);
+	debug_exit->events->post(debug_exit->events, MACHINE_DEBUG_EXIT, (uint32_t)value);
 }
 
 static const struct io_region_ops debug_exit_ops = {

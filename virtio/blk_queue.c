@@ -51,15 +51,12 @@ static void release(struct blk_request *request)
 static void finish(struct blk_request *request, uint8_t status)
 {
 	struct blk_queue *queue = request->queue;
-	bool all_filled = request->filled == request->data_room;
-	uint32_t written = request->filled;
+	uint32_t written = status == VIRTIO_BLK_S_OK ? request->filled : 0;
 
 	*request->status = status;
 	/* The length says how much is written from the start on, 2.7.8.2; the status comes last. */
-	if (status != VIRTIO_BLK_S_OK)
-		written = request->data_room == 0;
-	else if (all_filled)
-		written = request->filled + 1;
+	if (written == request->data_room)
+		written++;
 	virtqueue_push(virtio_queue(queue->dev, queue->index), &request->chain, written);
 	release(request);
 }

@@ -91,13 +91,15 @@ static int plan(struct run *run)
 	if (options_apply(&run->given, &config->options) < 0)
 		return EXIT_USAGE;
 	log_set_verbose(config->options.verbose);
+	if (config->options.save && !config->options.name) {
+		log_error(0, "--save: only a machine with a --name is kept");
+		return EXIT_USAGE;
+	}
 	if (config->options.name)
 		status = merge_record(run);
-	else if (config->options.save)
-		log_error(0, "--save: only a machine with a --name is kept");
 	if (status != EXIT_SUCCESS)
 		return status;
-	if ((config->options.save && !run->named) || machine_config_init(config) < 0)
+	if (machine_config_init(config) < 0)
 		return EXIT_USAGE;
 	if (run->named)
 		record_complete_identity(&run->record, &config->identity);
