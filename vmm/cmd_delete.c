@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "vmm/cmd.h"
@@ -41,6 +42,19 @@ static bool confirmed(const char *name)
 	return answer == 'y' || answer == 'Y';
 }
 
+/* What somebody else has put into its folder is not ours to remove. */
+static int clear(struct state_folder *folder)
+{
+	char *path = strdup(folder->path);
+	int err = state_folder_clear(folder);
+
+	state_folder_close(folder);
+	if (path && !err && access(path, F_OK) == 0)
+		log_notice("'%s' stays: there are files in it that minivmm did not make", path);
+	free(path);
+	return err;
+}
+
 /* Not by its record, which may be damaged: a name is enough. */
 static int delete_machine(const char *name, bool ask)
 {
@@ -55,14 +69,11 @@ static int delete_machine(const char *name, bool ask)
 	err = state_folder_take(&folder, name);
 	if (err)
 		return err;
-	if (ask && !confirmed(name)) {
-		log_notice("'%s' stays", name);
-		err = -ECANCELED;
-	} else {
-		err = state_folder_clear(&folder);
-	}
+	if (!ask || confirmed(name))
+		return clear(&folder);
+	log_notice("'%s' stays", name);
 	state_folder_close(&folder);
-	return err;
+	return -ECANCELED;
 }
 
 int cmd_delete(int argc, char **argv)

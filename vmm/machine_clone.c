@@ -163,9 +163,31 @@ static int plan_option(struct machine_clone *clone, const struct option_value *v
 	return err;
 }
 
-static int plan(struct machine_clone *clone)
+static int choose_folder(struct machine_clone *clone)
 {
 	const char *dir = clone->options->disk_dir;
+	struct stat status;
+	int err = 0;
+
+	clone->folder = dir ? realpath(dir, NULL) : strdup(clone->copy.folder.path);
+	if (!dir)
+		return clone->folder ? 0 : -ENOMEM;
+	if (!clone->folder || stat(clone->folder, &status) < 0)
+		err = -errno;
+	else if (!S_ISDIR(status.st_mode))
+		err = -ENOTDIR;
+	if (err) {
+		log_error(err, "--disk-dir '%s': no folder to put disks into", dir);
+		return err;
+	}
+	if (!strchr(clone->folder, '\n'))
+		return 0;
+	log_error(0, "--disk-dir '%s': a line end in its name", dir);
+	return -EINVAL;
+}
+
+static int plan(struct machine_clone *clone)
+{
 	struct record *copy = &clone->copy;
 	const struct record *source = &clone->source;
 	int err = record_mint(copy);
@@ -174,14 +196,7 @@ static int plan(struct machine_clone *clone)
 		return err;
 	copy->epoch = source->epoch + 1;
 	strcpy(copy->parent, source->name);
-	clone->folder = dir ? realpath(dir, NULL) : strdup(copy->folder.path);
-	if (!clone->folder) {
-		err = -errno;
-		log_error(err, "--disk-dir '%s': no such folder", dir);
-	} else if (strchr(clone->folder, '\n')) {
-		log_error(0, "--disk-dir '%s': a line end in its name", dir);
-		err = -EINVAL;
-	}
+	err = choose_folder(clone);
 	for (unsigned int i = 0; i < source->options.n && !err; i++)
 		err = plan_option(clone, &source->options.items[i]);
 	return err;
@@ -200,16 +215,28 @@ static int check_new_fs_uuid(const struct machine_clone *clone)
 	return -EINVAL;
 }
 
-/* Before any is made: what an interrupted clone leaves can be told from what was there. */
+/*
+ * Before any is made: what an interrupted clone leaves can be told from what was there. A file that
+ * is there already is somebody's.
+ */
 static int list_disks(const struct machine_clone *clone)
 {
-	char *paths[IDENTITY_MAX_DISKS];
+	size_t folder_len = clone->options->disk_dir ? 0 : strlen(clone->folder) + 1;
+	char *names[IDENTITY_MAX_DISKS];
 
-	if (!clone->options->disk_dir)
+	if (clone->ndisks == 0)
 		return 0;
-	for (unsigned int i = 0; i < clone->ndisks; i++)
-		paths[i] = clone->disks[i].path;
-	return state_folder_list_disks(&clone->copy.folder, paths, clone->ndisks);
+	for (unsigned int i = 0; i < clone->ndisks; i++) {
+		char *path = clone->disks[i].path;
+
+		if (faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+			log_error(0, "disk '%s': cannot make it: there is a file of that name",
+				  path);
+			return -EEXIST;
+		}
+		names[i] = path + folder_len;
+	}
+	return state_folder_list_disks(&clone->copy.folder, names, clone->ndisks);
 }
 
 static int make_disk(const struct machine_clone *clone, struct cloned_disk *disk)
@@ -287,11 +314,13 @@ static int copy_disks(struct machine_clone *clone)
 			err = fsync(disk->to) < 0 ? -errno : 0;
 		else
 			err = disk_copy(disk->from, disk->to, clone->options->full, &clone->watch);
-		if (err) {
+		if (err)
 			progress_end(&clone->progress);
+		if (err == -EINTR)
+			log_error(0, "interrupted: there is no machine '%s'", clone->copy.name);
+		else if (err)
 			log_error(err, "disk '%s': cannot copy to '%s'", disk->from_path,
 				  disk->path);
-		}
 	}
 	progress_end(&clone->progress);
 	return err;

@@ -140,10 +140,11 @@ int record_take(struct record *record, const char *name)
 
 	if (!err)
 		err = state_folder_take(&record->folder, name);
-	if (!err)
+	if (!err) {
 		err = load(record);
-	if (err == -ENOENT)
-		err = state_folder_clear(&record->folder);
+		if (err == -ENOENT)
+			err = state_folder_clear(&record->folder);
+	}
 	if (err)
 		record_close(record);
 	return err;

@@ -10,13 +10,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "vmm/host_keys.h"
 #include "vmm/log.h"
+#include "vmm/util.h"
 
 enum { ATTEMPTS = 100 };
 
 static const char lock_file[] = "lock";
 static const char new_file[] = "new";	  /* one that is being written */
-static const char disks_file[] = "disks"; /* files elsewhere that are the machine's own */
+static const char disks_file[] = "disks"; /* names of those that were made for the machine */
+
+/* All that minivmm puts there besides: whatever else is found is somebody's who put it there. */
+static const char *const own_files[] = {new_file, HOST_KEYS_MADE, HOST_KEYS_MADE ".pub",
+					STATE_RECORD};
 
 char *state_folder_base(void)
 {
@@ -83,8 +89,10 @@ static int make_folders(const char *path)
 		slash = strchr(slash + 1, '/');
 		if (slash)
 			*slash = '\0';
-		if (mkdir(prefix, 0700) < 0 && errno != EEXIST)
-			err = errno == EROFS && access(prefix, F_OK) == 0 ? 0 : -errno;
+		if (mkdir(prefix, 0700) < 0)
+			err = -errno;
+		if (err == -EEXIST || (err == -EROFS && access(prefix, F_OK) == 0))
+			err = 0;
 		if (slash)
 			*slash = '/';
 	}
@@ -119,6 +127,7 @@ static int try_to_take(struct state_folder *folder, const struct holder *self, s
 	if (err) {
 		close(folder->fd);
 		folder->fd = -1;
+		rmdir(folder->path); /* only if it is empty */
 	}
 	return err;
 }
@@ -192,8 +201,8 @@ int state_folder_write(const struct state_folder *folder, const char *file, cons
 	return err;
 }
 
-/* The files elsewhere, a line each. A file that has gone already is no error. */
-static int remove_listed(const struct state_folder *folder)
+/* The disks, a line each. One that has gone already is no error. */
+static int remove_disks(const struct state_folder *folder)
 {
 	int fd = openat(folder->fd, disks_file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	FILE *list = fd < 0 ? NULL : fdopen(fd, "r");
@@ -205,10 +214,10 @@ static int remove_listed(const struct state_folder *folder)
 	if (!list)
 		return errno == ENOENT ? 0 : -errno;
 	while (!err && (len = getline(&line, &size, list)) > 0) {
-		if (line[0] != '/' || line[len - 1] != '\n')
+		if (line[len - 1] != '\n' || (line[0] != '/' && strchr(line, '/')))
 			continue;
 		line[len - 1] = '\0';
-		if (unlink(line) < 0 && errno != ENOENT)
+		if (unlinkat(folder->fd, line, 0) < 0 && errno != ENOENT && errno != ENOTDIR)
 			err = -errno;
 	}
 	free(line);
@@ -218,22 +227,12 @@ static int remove_listed(const struct state_folder *folder)
 
 int state_folder_clear(const struct state_folder *folder)
 {
-	int err = remove_listed(folder);
-	int fd = openat(folder->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *entries = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *entry;
+	int err = remove_disks(folder);
 
-	if (!entries && !err)
-		err = -errno;
-	while (!err && (entry = readdir(entries)) != NULL) {
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
-		    strcmp(entry->d_name, lock_file) == 0 || strcmp(entry->d_name, disks_file) == 0)
-			continue;
-		if (unlinkat(folder->fd, entry->d_name, 0) < 0)
+	for (size_t i = 0; i < ARRAY_SIZE(own_files) && !err; i++) {
+		if (unlinkat(folder->fd, own_files[i], 0) < 0 && errno != ENOENT)
 			err = -errno;
 	}
-	if (entries)
-		closedir(entries);
 	/* The list last: what it names is only forgotten when it is gone. */
 	if (!err && unlinkat(folder->fd, disks_file, 0) < 0 && errno != ENOENT)
 		err = -errno;

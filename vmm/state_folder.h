@@ -41,13 +41,13 @@ int state_folder_write(const struct state_folder *folder, const char *file, cons
 		       size_t len);
 
 /*
- * Removes everything in a taken folder, and the disks elsewhere that were listed as its own. What
- * is not there any more is no error; else -errno, logged.
+ * Removes what minivmm has put into a taken folder, and the disks that were listed as made for the
+ * machine; what else is in it stays. What is not there any more is no error; else -errno, logged.
  */
 int state_folder_clear(const struct state_folder *folder);
 
-/* Lists files elsewhere that belong to the machine, before they are made: absolute names without
- * line ends. 0 or -errno, logged. */
+/* Lists disks that belong to the machine, before they are made: absolute names, or those of files
+ * in the folder; without line ends. 0 or -errno, logged. */
 int state_folder_list_disks(const struct state_folder *folder, char *const *paths, unsigned int n);
 
 /* The names of all machines in the order of the alphabet, allocated, as are they; ended by NULL.

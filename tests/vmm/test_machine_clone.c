@@ -140,7 +140,10 @@ static void what_cannot_be_cloned_is_refused_in_one_line(void **state)
 		{{"debian", "taken", {0}}, -EEXIST, "machine 'taken' exists already"},
 		{{"debian", "web1", {.disk_dir = "/nonexistent"}},
 		 -ENOENT,
-		 "--disk-dir '/nonexistent': no such folder"},
+		 "--disk-dir '/nonexistent': no folder to put disks into"},
+		{{"debian", "web1", {.disk_dir = "/dev/null"}},
+		 -ENOTDIR,
+		 "--disk-dir '/dev/null': no folder to put disks into"},
 		{{"debian", "web1", {.new_fs_uuid = true}},
 		 -EINVAL,
 		 "--new-fs-uuid: no disk of 'debian' is an ext file system"},
@@ -215,6 +218,7 @@ static void a_signal_ends_a_clone_and_leaves_nothing(void **state)
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	raise(SIGTERM);
 	assert_int_equal(said_by(try_to_clone, &attempt, said, sizeof(said)), -EINTR);
+	assert_string_equal(said, "minivmm: error: interrupted: there is no machine 'web1'\n");
 	assert_no_trace("web1");
 	sigtimedwait(&signals, NULL, &at_once);
 	sigprocmask(SIG_UNBLOCK, &signals, NULL);
@@ -224,15 +228,16 @@ static void a_signal_ends_a_clone_and_leaves_nothing(void **state)
 static void what_a_killed_clone_left_goes_with_the_next(void **state)
 {
 	static const struct clone_options as_usual = {.full = false};
-	char here[STATE_PATH_BYTES], elsewhere[STATE_PATH_BYTES], *list[1] = {elsewhere};
+	char here[STATE_PATH_BYTES], elsewhere[STATE_PATH_BYTES];
+	char own[] = "disk1.img", *list[2] = {elsewhere, own};
 	struct state_folder folder;
 	struct record copy;
 
 	(void)state;
-	state_path(here, "minivmm/web1/disk7.img");
+	state_path(here, "minivmm/web1/disk1.img");
 	state_path(elsewhere, "web1-disk0-00112233.img");
 	assert_int_equal(state_folder_take(&folder, "web1"), 0);
-	assert_int_equal(state_folder_list_disks(&folder, list, 1), 0);
+	assert_int_equal(state_folder_list_disks(&folder, list, 2), 0);
 	close(open(here, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
 	close(open(elsewhere, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
 	state_folder_close(&folder);
@@ -241,6 +246,22 @@ static void what_a_killed_clone_left_goes_with_the_next(void **state)
 	assert_int_equal(machine_clone("debian", "web1", &as_usual), 0);
 	assert_int_equal(access(here, F_OK), -1);
 	assert_int_equal(access(elsewhere, F_OK), -1);
+}
+
+/* Somebody keeps a disk where the clone's is to be. */
+static void a_disk_that_is_there_already_stays(void **state)
+{
+	struct attempt attempt = {"debian", "web1", {0}};
+	char folder[STATE_PATH_BYTES], disk[STATE_PATH_BYTES], said[512];
+
+	(void)state;
+	state_path(folder, "minivmm/web1");
+	state_path(disk, "minivmm/web1/disk0.img");
+	assert_int_equal(mkdir(folder, 0700), 0);
+	close(open(disk, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	assert_int_equal(said_by(try_to_clone, &attempt, said, sizeof(said)), -EEXIST);
+	assert_non_null(strstr(said, "/disk0.img': cannot make it: there is a file of that name"));
+	assert_int_equal(access(disk, F_OK), 0);
 }
 
 static void clone_elsewhere(void *arg)
@@ -301,6 +322,7 @@ int main(void)
 		CLONE_TEST(a_clone_that_fails_in_its_middle_leaves_nothing),
 		CLONE_TEST(a_signal_ends_a_clone_and_leaves_nothing),
 		CLONE_TEST(what_a_killed_clone_left_goes_with_the_next),
+		CLONE_TEST(a_disk_that_is_there_already_stays),
 		CLONE_TEST(a_clone_killed_at_any_call_is_whole_or_no_machine),
 	};
 

@@ -282,6 +282,29 @@ static void a_machine_that_is_not_there_is_called_that(void **state)
 	assert_non_null(strstr(said, "'../web1': not a machine's name"));
 }
 
+static int take_record(void *arg)
+{
+	struct record record;
+	int err = record_take(&record, arg);
+
+	if (!err)
+		record_close(&record);
+	return err;
+}
+
+/* Its folder cannot be made: that is another thing than a folder without a record. */
+static void a_folder_that_cannot_be_made_is_told_once(void **state)
+{
+	char path[STATE_PATH_BYTES], said[512];
+
+	(void)state;
+	state_path(path, "minivmm");
+	assert_int_equal(symlink("/nonexistent/folder", path), 0);
+	assert_int_equal(said_by(take_record, (char[]){"web1"}, said, sizeof(said)), -ENOENT);
+	assert_non_null(strstr(said, "/minivmm/web1': cannot be made or locked: No such file"));
+	assert_int_equal(strchr(said, '\n')[1], '\0');
+}
+
 static void save_epoch(void *arg)
 {
 	const unsigned int *epoch = arg;
@@ -325,6 +348,7 @@ int main(void)
 		cmocka_unit_test(no_byte_breaks_the_parser),
 		cmocka_unit_test(what_is_wrong_is_said_with_its_line),
 		STATE_TEST(a_machine_that_is_not_there_is_called_that),
+		STATE_TEST(a_folder_that_cannot_be_made_is_told_once),
 		STATE_TEST(a_record_killed_at_any_call_is_the_old_one_or_the_new_one),
 	};
 

@@ -169,6 +169,43 @@ static void clearing_removes_what_is_listed_elsewhere_and_no_more(void **state)
 	assert_int_equal(state_folder_open(&first, "web1"), -ENOENT);
 }
 
+/* Its own disk is in the folder, too, and other things that somebody keeps there. */
+static void clearing_leaves_what_minivmm_did_not_put_there(void **state)
+{
+	static const char *const files[] = {"disk0.img", "ssh_host_ed25519_key", "mine.img"};
+	char own[] = "disk0.img", *list[1] = {own};
+	struct stat status;
+
+	(void)state;
+	assert_int_equal(state_folder_take(&first, "web1"), 0);
+	assert_int_equal(state_folder_list_disks(&first, list, 1), 0);
+	assert_int_equal(state_folder_write(&first, "record", "x", 1), 0);
+	for (unsigned int i = 0; i < 3; i++)
+		close(openat(first.fd, files[i], O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	assert_int_equal(mkdirat(first.fd, "notes", 0700), 0);
+	assert_int_equal(state_folder_clear(&first), 0);
+	assert_int_equal(fstatat(first.fd, "mine.img", &status, 0), 0);
+	assert_int_equal(fstatat(first.fd, "notes", &status, 0), 0);
+	assert_int_equal(fstatat(first.fd, "disk0.img", &status, 0), -1);
+	assert_int_equal(fstatat(first.fd, "ssh_host_ed25519_key", &status, 0), -1);
+	assert_int_equal(fstatat(first.fd, "record", &status, 0), -1);
+	state_folder_close(&first);
+}
+
+static void a_list_can_only_name_the_folder_s_files_and_absolute_ones(void **state)
+{
+	char path[STATE_PATH_BYTES], outside[] = "../outside.img", *list[1] = {outside};
+
+	(void)state;
+	state_path(path, "minivmm/outside.img");
+	assert_int_equal(state_folder_take(&first, "web1"), 0);
+	close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	assert_int_equal(state_folder_list_disks(&first, list, 1), 0);
+	assert_int_equal(state_folder_clear(&first), 0);
+	assert_int_equal(access(path, F_OK), 0);
+	state_folder_close(&first);
+}
+
 #define STATE_TEST(name) cmocka_unit_test_setup_teardown(name, state_set_up, state_tear_down)
 
 int main(void)
@@ -181,6 +218,8 @@ int main(void)
 		STATE_TEST(a_write_that_fails_leaves_what_was_there),
 		STATE_TEST(a_write_that_never_ended_is_in_nobodys_way),
 		STATE_TEST(clearing_removes_what_is_listed_elsewhere_and_no_more),
+		STATE_TEST(clearing_leaves_what_minivmm_did_not_put_there),
+		STATE_TEST(a_list_can_only_name_the_folder_s_files_and_absolute_ones),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
