@@ -7,65 +7,86 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-/* Has process pid this file open? Only for our own user's processes is that to be seen. */
-static bool has_open(long pid, const struct stat *file)
+/* How often has process pid this file open? Only for our own user's processes is that to be seen.
+ */
+static unsigned int count_open(long pid, const struct stat *file)
 {
 	char path[sizeof("/proc//fd") + 3 * sizeof(pid)];
 	struct dirent *entry;
-	bool found = false;
+	unsigned int n = 0;
 	DIR *fds;
 
 	snprintf(path, sizeof(path), "/proc/%ld/fd", pid);
 	fds = opendir(path);
 	if (!fds)
-		return false;
-	while (!found && (entry = readdir(fds)) != NULL) {
+		return 0;
+	while ((entry = readdir(fds)) != NULL) {
 		struct stat open_file;
 
-		found = fstatat(dirfd(fds), entry->d_name, &open_file, 0) == 0 &&
-			open_file.st_dev == file->st_dev && open_file.st_ino == file->st_ino;
+		n += fstatat(dirfd(fds), entry->d_name, &open_file, 0) == 0 &&
+		     open_file.st_dev == file->st_dev && open_file.st_ino == file->st_ino;
 	}
 	closedir(fds);
-	return found;
+	return n;
 }
 
-/* The kernel does not tell who holds such a lock; whoever has the file open is a good answer. */
-static pid_t find_holder(int fd)
+/*
+ * The kernel does not tell who holds such a lock; whoever has the file open is a good answer. True
+ * where there is somebody: another process, or 0 for ourselves by another descriptor than fd.
+ */
+static bool find_holder(int fd, pid_t *holder)
 {
 	struct stat file;
 	struct dirent *entry;
-	pid_t holder = 0;
+	bool found = false;
 	DIR *proc;
 
 	if (fstat(fd, &file) < 0)
-		return 0;
+		return false;
 	proc = opendir("/proc");
 	if (!proc)
-		return 0;
-	while (holder == 0 && (entry = readdir(proc)) != NULL) {
+		return false;
+	while (*holder == 0 && (entry = readdir(proc)) != NULL) {
 		long pid = strtol(entry->d_name, NULL, 10);
 
-		if (pid > 0 && pid != getpid() && has_open(pid, &file))
-			holder = (pid_t)pid;
+		if (pid == getpid())
+			found = found || count_open(pid, &file) > 1;
+		else if (pid > 0 && count_open(pid, &file) > 0)
+			*holder = (pid_t)pid;
 	}
 	closedir(proc);
-	return holder;
+	return found || *holder;
 }
 
-int file_lock(int fd, bool alone, pid_t *holder)
+static int try_to_lock(int fd, bool alone)
 {
 	struct flock lock = {.l_type = alone ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET};
 
-	*holder = 0;
 	if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
 		return 0;
-	if (errno == EAGAIN || errno == EACCES) {
-		*holder = find_holder(fd);
+	if (errno == EAGAIN || errno == EACCES)
 		return -EBUSY;
-	}
 	return errno == ENOLCK || errno == EOPNOTSUPP || errno == EINVAL ? 0 : -errno;
+}
+
+/*
+ * What was killed in the middle of its I/O leaves it to the kernel, which keeps the file, and the
+ * lock with it, until that has ended. Nobody has the file then, and nobody tells when it is free.
+ */
+int file_lock(int fd, bool alone, pid_t *holder)
+{
+	const struct timespec pause = {.tv_nsec = 10000000};
+	int err = try_to_lock(fd, alone);
+
+	*holder = 0;
+	for (int i = 0; i < 100 && err == -EBUSY && !find_holder(fd, holder); i++) {
+		nanosleep(&pause, NULL);
+		err = try_to_lock(fd, alone);
+	}
+	return err;
 }
 
 void file_unlock(int fd)
