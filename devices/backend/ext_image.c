@@ -15,13 +15,15 @@
 
 enum { OUTPUT_MAX_BYTES = 16 << 20, WORDS = 6 };
 
+enum { E2FSCK_LEFT_ERRORS = 4, E2FSCK_DONE = 7 }; /* a bit of its status, and all such bits */
+
 /* debugfs shows each command that it read from a file before what came of it. */
 static const char list_echo[] = "debugfs: ls -p ";
 static const char cat_echo[] = "debugfs: cat ";
 
 /*
  * words: ended by NULL. room: bytes that it may write to a file, 0: any number. most: the largest
- * status that is no failure. Where PATH has no sbin, the programs are found too.
+ * status that is no failure, and is returned. Where PATH has no sbin, the programs are found too.
  */
 static int run(const char *const words[WORDS], int commands, int output, uint64_t room, int most)
 {
@@ -37,7 +39,7 @@ static int run(const char *const words[WORDS], int commands, int output, uint64_
 		status = child_run_output(argv, commands, output, room, -1, line);
 	}
 	if (status >= 0 && status <= most)
-		return 0;
+		return status;
 	if (status < 0)
 		log_error(status, "%s: cannot run it (Debian: package e2fsprogs)", words[0]);
 	else if (status == 128 + SIGXFSZ)
@@ -97,7 +99,8 @@ static struct ext_entry *append(struct ext_listing *listing)
 	return &grown[listing->n++];
 }
 
-/* "/13/100644/0/0/machine-id/33/"; a folder has no size. The name is what a guest wrote. */
+/* "/13/100644/0/0/machine-id/33/"; a folder has no size. The name is what a guest wrote. Inode 0 is
+ * where something was removed. */
 static int read_entry(struct ext_listing *listing, unsigned int folder, const char *line)
 {
 	unsigned long long inode, size = 0;
@@ -106,7 +109,8 @@ static int read_entry(struct ext_listing *listing, unsigned int folder, const ch
 	int begin = 0;
 	const char *end;
 
-	if (sscanf(line, "/%llu/%o/%u/%u/%n", &inode, &mode, &uid, &gid, &begin) != 4 || !begin)
+	if (sscanf(line, "/%llu/%o/%u/%u/%n", &inode, &mode, &uid, &gid, &begin) != 4 || !begin ||
+	    inode == 0)
 		return 0;
 	end = strchr(line + begin, '/');
 	if (!end || end == line + begin || end - line - begin >= EXT_NAME_SIZE)
@@ -124,6 +128,15 @@ static int read_entry(struct ext_listing *listing, unsigned int folder, const ch
 	return 0;
 }
 
+/* Is this where the listing of a folder begins? */
+static bool is_echo(const char *line, const char *folder)
+{
+	size_t begin = strlen(list_echo), len = strlen(folder);
+
+	return strncmp(line, list_echo, begin) == 0 && strncmp(line + begin, folder, len) == 0 &&
+	       strcmp(line + begin + len, "/") == 0;
+}
+
 static int read_listing(struct ext_listing *listing, char *output, const char *const *folders,
 			unsigned int nfolders)
 {
@@ -132,8 +145,7 @@ static int read_listing(struct ext_listing *listing, char *output, const char *c
 	int err = 0;
 
 	while (!err && (line = strsep(&rest, "\n")) != NULL) {
-		if (begun < nfolders && strncmp(line, list_echo, strlen(list_echo)) == 0 &&
-		    strcmp(line + strlen(list_echo), folders[begun]) == 0)
+		if (begun < nfolders && is_echo(line, folders[begun]))
 			folder = begun++;
 		else if (begun > 0 && *line == '/')
 			err = read_entry(listing, folder, line);
@@ -153,8 +165,8 @@ int ext_image_list(const char *image, const char *const *folders, unsigned int n
 	out = listing->found ? open_memstream(&commands, &size) : NULL;
 	if (!out)
 		return -ENOMEM;
-	for (unsigned int i = 0; i < nfolders; i++)
-		fprintf(out, "ls -p %s\n", folders[i]);
+	for (unsigned int i = 0; i < nfolders; i++) /* '/': also where it is a link to one */
+		fprintf(out, "ls -p %s/\n", folders[i]);
 	err = fclose(out) ? -ENOMEM : run_debugfs(image, false, commands, &output);
 	if (!err)
 		err = read_listing(listing, output, folders, nfolders);
@@ -199,9 +211,15 @@ int ext_image_edit(const char *image, const char *commands)
 int ext_image_repair(const char *image)
 {
 	const char *const words[WORDS] = {"e2fsck", "-fp", image};
-	int err = check_name(image);
+	int status = check_name(image);
 
-	return err ? err : run(words, -1, -1, 0, 1); /* 1: it mended something */
+	if (!status)
+		status = run(words, -1, -1, 0, E2FSCK_DONE);
+	if (status < 0 || !(status & E2FSCK_LEFT_ERRORS))
+		return status < 0 ? status : 0;
+	log_error(0, "disk '%s': damaged; 'e2fsck -f %s' tells more, and asks what to mend", image,
+		  image);
+	return -EIO;
 }
 
 int ext_image_renew_uuid(const char *image)

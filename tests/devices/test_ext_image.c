@@ -27,13 +27,13 @@ static void a_listing_is_told_apart_by_folders(void **state)
 
 	(void)state;
 	fake_tool_make("debugfs", DEBUGFS);
-	fake_tool_write("output", "debugfs: ls -p /etc\n"
+	fake_tool_write("output", "debugfs: ls -p /etc/\n"
 				  "/12/040755/0/0/.//\n"
 				  "/2/040755/0/0/..//\n"
 				  "/13/100644/0/0/machine-id/33/\n"
 				  "\n"
-				  "debugfs: ls -p /missing\n"
-				  "debugfs: ls -p /var/lib\n"
+				  "debugfs: ls -p /missing/\n"
+				  "debugfs: ls -p /var/lib/\n"
 				  "/14/040755/0/0/dbus//\n"
 				  "/15/120777/0/0/link/15/\n");
 	assert_int_equal(ext_image_list("/a.img", folders, 3, &listing), 0);
@@ -50,7 +50,7 @@ static void a_listing_is_told_apart_by_folders(void **state)
 	assert_true(listing.found[2]);
 	ext_listing_free(&listing);
 	fake_tool_read("commands", text, sizeof(text));
-	assert_string_equal(text, "ls -p /etc\nls -p /missing\nls -p /var/lib\n");
+	assert_string_equal(text, "ls -p /etc/\nls -p /missing/\nls -p /var/lib/\n");
 	fake_tool_read("words", text, sizeof(text));
 	assert_string_equal(text, "-f /dev/fd/3 /a.img\n");
 }
@@ -62,11 +62,13 @@ static void strange_lines_are_passed_over(void **state)
 		"",
 		"\n\n\n",
 		"/13/100644/0/0/before-any-folder/1/\n",
-		"debugfs: ls -p /etc\n/\n//\n///\n/13\n/13/\n/13/100644/0/0/\n/13/100644/0/0//\n",
-		"debugfs: ls -p /etc\n/x/100644/0/0/a/1/\n/13/9/0/0/a/1/\n",
-		"debugfs: ls -p /etc\n/13/100644/0/0/no-end",
-		"debugfs: ls -p /var/lib\n/13/100644/0/0/out-of-turn/1/\n",
-		"debugfs: ls -p /etc\n/2/040755/0/0/..//\n/2/040755/0/0/.//\n",
+		"debugfs: ls -p /etc/\n/\n//\n///\n/13\n/13/\n/13/100644/0/0/\n/13/100644/0/0//\n",
+		"debugfs: ls -p /etc/\n/x/100644/0/0/a/1/\n/13/9/0/0/a/1/\n",
+		"debugfs: ls -p /etc/\n/13/100644/0/0/no-end",
+		"debugfs: ls -p /etc/\n/0/000000/0/0/removed/0/\n",
+		"debugfs: ls -p /etc\n/13/100644/0/0/another-command/1/\n",
+		"debugfs: ls -p /var/lib/\n/13/100644/0/0/out-of-turn/1/\n",
+		"debugfs: ls -p /etc/\n/2/040755/0/0/..//\n/2/040755/0/0/.//\n",
 	};
 
 	(void)state;
@@ -85,7 +87,7 @@ static void a_name_that_is_too_long_is_passed_over(void **state)
 {
 	char output[512];
 	struct ext_listing listing;
-	int len = snprintf(output, sizeof(output), "debugfs: ls -p /etc\n/13/100644/0/0/");
+	int len = snprintf(output, sizeof(output), "debugfs: ls -p /etc/\n/13/100644/0/0/");
 
 	(void)state;
 	fake_tool_make("debugfs", DEBUGFS);
@@ -157,7 +159,11 @@ static void failures_are_told_in_the_programs_words(void **state)
 	char said[256];
 
 	(void)state;
-	fake_tool_make("e2fsck", "echo 'much is lost' >&2; exit 4");
+	fake_tool_make("e2fsck", "echo 'UNEXPECTED INCONSISTENCY' >&2; exit 5");
+	assert_int_equal(said_by(repair, (char[]){"/a.img"}, said, sizeof(said)), -EIO);
+	assert_string_equal(said, "minivmm: error: disk '/a.img': damaged; 'e2fsck -f /a.img' "
+				  "tells more, and asks what to mend\n");
+	fake_tool_make("e2fsck", "echo 'much is lost' >&2; exit 8");
 	assert_int_equal(said_by(repair, (char[]){"/a.img"}, said, sizeof(said)), -EIO);
 	assert_string_equal(said, "minivmm: error: e2fsck: much is lost\n");
 	fake_tool_make("e2fsck", "exit 8");

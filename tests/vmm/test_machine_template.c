@@ -20,7 +20,7 @@
 #define DEBUGFS                                                                  \
 	"while [ \"$1\" != -f ]; do shift; done\n"                               \
 	"while read -r a b c; do echo \"debugfs: $a $b${c:+ $c}\"; case $a in\n" \
-	"ls) cat $HERE/ls$(echo $c | tr / _) 2>/dev/null;;\n"                    \
+	"ls) cat $HERE/ls$(echo ${c%/} | tr / _) 2>/dev/null;;\n"                \
 	"cat) cat $HERE/cat$(echo $b | tr / _) 2>/dev/null;;\n"                  \
 	"*) echo \"$a $b $c\" >>$HERE/edits;; esac; done <\"$2\"\nexit 0\n"
 
