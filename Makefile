@@ -130,7 +130,7 @@ FUZZ_FLAGS := -std=gnu11 -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=al
 fuzz_boot_needs := vmm/boot_file.c vmm/memory.c vmm/arch/x86/elf.c $(wildcard vmm/arch/x86/boot*.c)
 fuzz_virtqueue_needs := virtio/virtqueue.c virtio/iov.c vmm/memory.c
 fuzz_virtio_needs := $(addprefix virtio/,iov.c virtqueue.c virtio.c status.c registers.c mmio.c) $(wildcard virtio/pci*.c devices/pci*.c) \
-	devices/msix.c $(addprefix vmm/,bus.c loop.c memory.c vm.c vm_routes.c) tests/fake/msi.c
+	devices/msix.c $(addprefix vmm/,bus.c loop.c memory.c util.c vm.c vm_routes.c) tests/fake/msi.c
 all_fuzzers := boot virtqueue virtio
 
 # Without clang and its libFuzzer there is nothing to build, and tests/fuzz/run says so.

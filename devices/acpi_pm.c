@@ -2,7 +2,6 @@
 #include "devices/acpi_pm.h"
 
 #include "vmm/util.h"
-#include "vmm/vm.h"
 
 enum { NANOSECONDS = 1000000000 };
 
@@ -86,7 +85,7 @@ void acpi_pm_init(struct acpi_pm *pm, struct irq_line button, struct event_sink 
 		.timer = {.name = "acpi-pm-timer", .size = 4, .ops = &timer_ops},
 		.button = button,
 		.events = events,
-		.now = vm_clock_ns,
+		.now = monotonic_ns,
 	};
 	acpi_pm_reset(pm);
 }

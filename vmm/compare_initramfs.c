@@ -2,6 +2,7 @@
 #include "vmm/compare_initramfs.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdbool.h>
@@ -170,7 +171,8 @@ static int add_all(struct cpio *cpio, const char *kernel, const char *modules)
 
 int compare_initramfs(const char *kernel, const char *modules, int *fd)
 {
-	int file = memfd_create("initramfs", MFD_CLOEXEC), copy = dup(file), err;
+	int file = memfd_create("initramfs", MFD_CLOEXEC), err;
+	int copy = fcntl(file, F_DUPFD_CLOEXEC, 0);
 	FILE *out = copy < 0 ? NULL : fdopen(copy, "w");
 	struct cpio cpio;
 

@@ -37,7 +37,7 @@ static void take_sample(struct watcher *watcher, const struct machine *machine,
 	for (unsigned int i = 0; i < watcher->nkvm; i++)
 		kvm_stats_add(&watcher->kvm[i],
 			      sample->kvm + (i ? watcher->kvm[0].n : 0)); /* vCPUs are summed up */
-	sample->ns = vm_clock_ns();
+	sample->ns = monotonic_ns();
 	sample->taken = true;
 }
 
@@ -104,7 +104,7 @@ static void name_regions(const struct bus *bus, char (*names)[TRIAL_NAME_SIZE])
 static int run_machine(struct watcher *watcher, const struct machine_config *config)
 {
 	struct trial *trial = watcher->trial;
-	uint64_t begin = vm_clock_ns();
+	uint64_t begin = monotonic_ns();
 	struct machine *machine;
 	struct outcome outcome = {.kind = OUTCOME_HOST};
 	int err = machine_create(config, &machine);

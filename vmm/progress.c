@@ -2,18 +2,11 @@
 #include "vmm/progress.h"
 
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "vmm/util.h"
+
 enum { PERIOD_MS = 100, BAR_WIDTH = 24 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 void progress_format_size(uint64_t bytes, char text[PROGRESS_SIZE_TEXT])
 {
@@ -42,7 +35,7 @@ void progress_add(struct progress *progress, uint64_t bytes)
 	progress->done += bytes;
 	if (!progress->terminal)
 		return;
-	now = now_ms();
+	now = monotonic_ms();
 	if (now - progress->shown_ms < PERIOD_MS)
 		return;
 	progress->shown_ms = now;

@@ -1,7 +1,8 @@
-/* util.c: which word did the user mean. */
+/* util.c: which word did the user mean; digits; the clock. */
 #include "vmm/util.h"
 
 #include <string.h>
+#include <time.h>
 
 enum { LONGEST = 40 }; /* words beyond it are never offered */
 
@@ -60,4 +61,17 @@ int hex_digit(char c)
 	if (c >= 'A' && c <= 'F')
 		return c - 'A' + 10;
 	return -1;
+}
+
+uint64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+uint64_t monotonic_ms(void)
+{
+	return monotonic_ns() / 1000000;
 }

@@ -31,4 +31,8 @@ const char *nearest_word(const char *word, size_t len, const char *const *words,
 /* The value of a hexadecimal digit, or -1. */
 int hex_digit(char c);
 
+/* CLOCK_MONOTONIC. */
+uint64_t monotonic_ns(void);
+uint64_t monotonic_ms(void);
+
 #endif

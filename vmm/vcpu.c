@@ -32,13 +32,13 @@ void vcpu_init_signals(void)
 
 int vcpu_create(struct vcpu *vcpu, struct vm *vm, struct loop *loop, unsigned int id)
 {
-	uint64_t start = vm_clock_ns();
+	uint64_t start = monotonic_ns();
 	void *run;
 	int err;
 
 	*vcpu = (struct vcpu){.vm = vm, .loop = loop, .id = id, .fd = -1, .stats = vcpu->stats};
 	vcpu->fd = ioctl(vm->fd, KVM_CREATE_VCPU, (unsigned long)id);
-	vm->create_ns += vm_clock_ns() - start;
+	vm->create_ns += monotonic_ns() - start;
 	if (vcpu->fd < 0) {
 		err = -errno;
 		log_error(err, "kvm: KVM_CREATE_VCPU for CPU %u", id);

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "vmm/log.h"
@@ -29,14 +28,6 @@ static const struct {
 	{KVM_CAP_IOEVENTFD_ANY_LENGTH, "KVM_CAP_IOEVENTFD_ANY_LENGTH"},
 	{KVM_CAP_IMMEDIATE_EXIT, "KVM_CAP_IMMEDIATE_EXIT"},
 };
-
-uint64_t vm_clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static int open_kvm(void)
 {
@@ -110,13 +101,13 @@ static int check_host(struct vm *vm)
 
 static int create_vm(struct vm *vm)
 {
-	uint64_t start = vm_clock_ns();
+	uint64_t start = monotonic_ns();
 	int fd;
 
 	do
 		fd = ioctl(vm->kvm_fd, KVM_CREATE_VM, 0ul);
 	while (fd < 0 && errno == EINTR);
-	vm->create_ns += vm_clock_ns() - start;
+	vm->create_ns += monotonic_ns() - start;
 	if (fd >= 0) {
 		vm->fd = fd;
 		return 0;

@@ -54,9 +54,6 @@ int vm_reconnect(struct vm *vm);
 /* Adds RAM and its memory slot; by ascending base. 0 or -errno, logged. */
 int vm_add_ram(struct vm *vm, gpa_t base, uint64_t size);
 
-/* CLOCK_MONOTONIC in nanoseconds. */
-uint64_t vm_clock_ns(void);
-
 /* KVM_CHECK_EXTENSION. */
 int vm_capability(const struct vm *vm, int capability);
 /* ioctl on the VM's descriptor; logs "kvm: NAME: reason" on failure. 0 or more, or -errno. */

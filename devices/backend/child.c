@@ -11,10 +11,10 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "vmm/log.h"
+#include "vmm/util.h"
 
 extern char **environ;
 
@@ -76,14 +76,6 @@ static void take(struct lines *lines, const char *buf, size_t len)
 	}
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Takes what is in the pipe now. False: nobody can write to it any more. */
 static bool drain(int fd, struct lines *lines)
 {
@@ -100,7 +92,7 @@ static bool drain(int fd, struct lines *lines)
  */
 static int wait_for(pid_t pid, int fd, int timeout_ms, struct lines *lines)
 {
-	int64_t deadline = now_ms() + timeout_ms;
+	int64_t deadline = (int64_t)monotonic_ms() + timeout_ms;
 	struct pollfd fds[2] = {{.fd = fd, .events = POLLIN}, {.events = POLLIN}};
 	int err = 0;
 
@@ -108,7 +100,7 @@ static int wait_for(pid_t pid, int fd, int timeout_ms, struct lines *lines)
 	if (fds[1].fd < 0)
 		return -errno;
 	while (!err && !fds[1].revents) {
-		int64_t left = timeout_ms < 0 ? -1 : deadline - now_ms();
+		int64_t left = timeout_ms < 0 ? -1 : deadline - (int64_t)monotonic_ms();
 
 		if (timeout_ms >= 0 && left <= 0)
 			err = -ETIMEDOUT;

@@ -10,7 +10,6 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "vmm/log.h"
@@ -214,21 +213,13 @@ void outbuf_destroy(struct outbuf *out)
 	out->loop = NULL;
 }
 
-static int64_t milliseconds_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 void outbuf_flush(struct outbuf *out, int timeout_ms)
 {
-	int64_t deadline = milliseconds_now() + timeout_ms;
+	int64_t deadline = (int64_t)monotonic_ms() + timeout_ms;
 	struct pollfd pollfd = {.fd = out->fd, .events = POLLOUT};
 
 	while (outbuf_pending(out) > 0) {
-		int64_t left = deadline - milliseconds_now();
+		int64_t left = deadline - (int64_t)monotonic_ms();
 
 		if (left <= 0 || poll(&pollfd, 1, (int)left) == 0) {
 			log_warning("%s: output was lost: nobody takes it", out->name);
