@@ -40,6 +40,10 @@ __attribute__((format(printf, 3, 0))) static void log_line(const char *kind, int
 	}
 	if (used > sizeof(line) - sizeof("\r\n")) /* cut, but still a line */
 		used = sizeof(line) - sizeof("\r\n");
+	for (size_t i = 0; i < used; i++) { /* names may hold anything */
+		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
+			line[i] = '?';
+	}
 	memcpy(line + used, end, strlen(end));
 	used += strlen(end);
 	if (write(STDERR_FILENO, line, used) < 0)

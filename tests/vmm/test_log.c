@@ -71,6 +71,16 @@ static void resetting_for_ever_does_not_flood_the_log(void **state)
 	assert_non_null(strstr(text, "guest (the last of its kind): disk0: odd\n"));
 }
 
+static void a_message_is_one_line_whatever_it_quotes(void **state)
+{
+	const char *text;
+
+	(void)state;
+	log_error(0, "disk '%s': cannot open", "a\nb\033[31m\177\t\xc3\xa4");
+	text = release();
+	assert_string_equal(text, "minivmm: error: disk 'a?b?[31m??\xc3\xa4': cannot open\n");
+}
+
 static void an_error_has_its_reason_behind_it(void **state)
 {
 	const char *text;
@@ -102,6 +112,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_cause_is_said_once),
 		TEST(resetting_for_ever_does_not_flood_the_log),
+		TEST(a_message_is_one_line_whatever_it_quotes),
 		TEST(an_error_has_its_reason_behind_it),
 		TEST(a_line_that_is_too_long_is_still_one_line),
 	};
