@@ -35,12 +35,22 @@ static bool is_there(const char *path)
 	return stat(path, &status) == 0;
 }
 
+static bool has_content(const char *path)
+{
+	struct stat status;
+
+	return stat(path, &status) == 0 && status.st_size > 0;
+}
+
+/* Both halves: power can fail between them, and before what is in them is on the disk. */
 bool host_keys_are_in(const char *folder)
 {
-	char *path = path_of(folder, HOST_KEYS_MADE, ".pub");
-	bool there = path && is_there(path);
+	char *path = path_of(folder, HOST_KEYS_MADE, "");
+	char *public_path = path_of(folder, HOST_KEYS_MADE, ".pub");
+	bool there = path && public_path && has_content(path) && has_content(public_path);
 
 	free(path);
+	free(public_path);
 	return there;
 }
 

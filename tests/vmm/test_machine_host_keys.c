@@ -16,6 +16,7 @@
 #include "tests/fake/state.h"
 #include "tests/fake/temp_file.h"
 #include "vmm/machine_host_keys.h"
+#include "vmm/util.h"
 
 static char folder[STATE_PATH_BYTES], programs[STATE_PATH_BYTES], old_path[4096];
 
@@ -64,16 +65,36 @@ static void a_key_is_made_once(void **state)
 	assert_string_equal(text, "as it was\n");
 }
 
+/* What a power failure may leave: either half missing, or there without what was in it. */
 static void half_a_key_is_made_anew(void **state)
 {
+	static const struct {
+		const char *private, *public;
+	} rows[] = {{"half", NULL},
+		    {"half", ""},
+		    {"", "ssh-ed25519 AAAA\n"},
+		    {NULL, "ssh-ed25519 AAAA\n"}};
 	char text[64];
 
 	(void)state;
 	have_ssh_keygen();
-	state_write("keys/ssh_host_ed25519_key", "half", 0600);
-	assert_int_equal(machine_host_keys_make(folder, "web1"), 0);
-	state_read("keys/ssh_host_ed25519_key", text, sizeof(text));
-	assert_string_equal(text, "private\n");
+	for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++) {
+		char path[STATE_PATH_BYTES];
+
+		state_path(path, "keys/ssh_host_ed25519_key");
+		unlink(path);
+		state_path(path, "keys/ssh_host_ed25519_key.pub");
+		unlink(path);
+		if (rows[i].private)
+			state_write("keys/ssh_host_ed25519_key", rows[i].private, 0600);
+		if (rows[i].public)
+			state_write("keys/ssh_host_ed25519_key.pub", rows[i].public, 0644);
+		assert_int_equal(machine_host_keys_make(folder, "web1"), 0);
+		state_read("keys/ssh_host_ed25519_key", text, sizeof(text));
+		assert_string_equal(text, "private\n");
+		state_read("keys/ssh_host_ed25519_key.pub", text, sizeof(text));
+		assert_string_equal(text, "ssh-ed25519 AAAA root@web1\n");
+	}
 }
 
 static int make(void *hostname)
