@@ -107,7 +107,7 @@ static void add_running(void *arg, const struct holder *holder)
 		strcpy(entry->name, holder->name);
 }
 
-static void print_text(const struct list *list)
+static int print_text(const struct list *list)
 {
 	int width = (int)strlen("NAME");
 	char pid[16];
@@ -127,9 +127,10 @@ static void print_text(const struct list *list)
 		       entry->uuid, entry->running ? "running" : "off", entry->pid ? pid : "-",
 		       entry->parent[0] ? entry->parent : "-");
 	}
+	return fflush(stdout) == 0 ? 0 : -EIO;
 }
 
-static void print_json(const struct list *list)
+static int print_json(const struct list *list)
 {
 	struct json json;
 
@@ -149,7 +150,7 @@ static void print_json(const struct list *list)
 		json_end(&json);
 	}
 	json_end(&json);
-	json_finish(&json);
+	return json_finish(&json);
 }
 
 int cmd_list(int argc, char **argv)
@@ -164,10 +165,8 @@ int cmd_list(int argc, char **argv)
 	err = add_kept(&list);
 	if (machine_claims_each(add_running, &list) < 0 || list.err)
 		err = -EIO;
-	if (asked.json)
-		print_json(&list);
-	else
-		print_text(&list);
+	if ((asked.json ? print_json(&list) : print_text(&list)) < 0)
+		err = -EIO;
 	free(list.entries);
-	return err || fflush(stdout) != 0 ? EXIT_HOST : EXIT_SUCCESS;
+	return err ? EXIT_HOST : EXIT_SUCCESS;
 }

@@ -51,6 +51,16 @@ static int update_record(struct run *run)
 	return record_keep(record, &run->given);
 }
 
+/* Does it say what to run, or only whom? */
+static bool has_machine(const struct option_values *given)
+{
+	for (unsigned int i = 0; i < given->n; i++) {
+		if (given->items[i].option->scope != OPTION_OF_RUN)
+			return true;
+	}
+	return false;
+}
+
 /* The options of a machine that has a name: the record's, then those given. */
 static int merge_record(struct run *run)
 {
@@ -60,6 +70,10 @@ static int merge_record(struct run *run)
 	if (err)
 		return err == -EINVAL ? EXIT_USAGE : EXIT_HOST;
 	run->named = true;
+	if (!run->record.stored && !has_machine(&run->given)) {
+		record_missing(run->record.name);
+		return EXIT_HOST;
+	}
 	if (update_record(run) < 0)
 		return EXIT_HOST;
 	run->all = run->record.options;

@@ -158,8 +158,8 @@ static int take_host_keys(struct machine_levers *levers, const char *folder)
 	if (choice && strcmp(choice, "none") == 0)
 		return 0;
 	if (choice && !(levers->set & LEVER_CREDENTIALS)) {
-		log_error(0, "--ssh-host-keys: they are credentials, which --identity does not "
-			     "name or, without a --name, is to name");
+		log_error(0, "--ssh-host-keys: they are given as credentials: needs a --name, or "
+			     "--identity with 'credentials' in it");
 		return -EINVAL;
 	}
 	if (choice && strcmp(choice, "auto") != 0)

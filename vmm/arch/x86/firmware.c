@@ -142,7 +142,7 @@ static int write_smbios(struct machine *machine)
 	config.cpu_vendor = names.vendor;
 	config.cpu_name = names.name;
 	used = place ? smbios_build(&config, place, size) : -EFAULT;
-	if (used < 0)
+	if (used == -EFAULT || used == -ENOSPC) /* other reasons it has told itself */
 		log_error(used, "cannot build the SMBIOS tables");
 	return used < 0 ? used : 0;
 }

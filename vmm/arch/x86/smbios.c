@@ -324,8 +324,9 @@ int smbios_build(const struct smbios_config *config, void *buf, size_t size)
 	build_structures(&builder, config);
 	if (builder.string_bytes > SMBIOS_MAX_STRING_BYTES) {
 		log_error(0,
-			  "smbios: %zu bytes of strings, at most %d: the guest's kernel copies "
-			  "them into a small fixed area while it starts, and dies of more",
+			  "--credential, --smbios-oem: %zu bytes of SMBIOS strings, at most %d: "
+			  "the guest's kernel copies them into a small fixed area while it "
+			  "starts, and dies of more",
 			  builder.string_bytes, SMBIOS_MAX_STRING_BYTES);
 		return -E2BIG;
 	}
