@@ -227,8 +227,8 @@ static void store_register(struct e1000 *e1000, uint32_t offset, uint32_t value)
 	pthread_mutex_unlock(&e1000->lock);
 }
 
-/* Registers are 32 bits wide, 13.1: a part of one can be read; what is written otherwise is lost.
- */
+/* Registers are 32 bits wide, 13.1: a part of one can be read;
+ * what is written otherwise is lost. */
 static uint64_t registers_read(struct io_region *region, uint64_t offset, unsigned int size)
 {
 	struct e1000 *e1000 = container_of(region, struct e1000, registers);

@@ -294,8 +294,7 @@ void e1000_tx_run(struct e1000 *e1000)
 		if (!at)
 			break;
 		descriptor = load_descriptor(at);
-		/* Of a frame that is ready, and waited, this descriptor is the last, taken before.
-		 */
+		/* A frame that had to wait has its last descriptor here, taken already. */
 		if (!tx->ready && take_descriptor(e1000, &descriptor) && !tx->ready)
 			frames++; /* dropped */
 		if (!send_ready(e1000, &frames))

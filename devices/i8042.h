@@ -41,8 +41,8 @@ struct i8042 {
 void i8042_init(struct i8042 *i8042, struct irq_line irq, struct event_sink *events, bool answers);
 void i8042_destroy(struct i8042 *i8042);
 
-/* Puts the data port at base and the command port at base + 4 on the bus. 0, or bus_add()'s -errno.
- */
+/* Puts the data port at base and the command port at base + 4 on the bus.
+ * 0, or bus_add()'s -errno. */
 int i8042_attach(struct i8042 *i8042, struct bus *ports, uint64_t base);
 
 void i8042_reset(struct i8042 *i8042); /* power-on state; no vCPU runs */

@@ -68,8 +68,7 @@ struct nvme_event_state {
 	uint16_t held[NVME_MAX_HELD]; /* requests that wait for an event: their identifiers */
 	uint8_t nheld;
 	uint8_t pending; /* a bit for each of enum nvme_event */
-	uint8_t masked;	 /* a bit for each type that was told and whose log page was not read since
-			  */
+	uint8_t masked;	 /* a bit for each type that was told, until its log page is read */
 };
 
 enum { NVME_NFEATURES = 0x10 };

@@ -256,8 +256,8 @@ int pci_bus_init(struct pci_bus *bus, const struct pci_bus_config *config)
 							 .write = address_write};
 	static const struct io_region_ops data_ops = {.read = data_read, .write = data_write};
 	static const struct pci_device_ops bridge_ops = {0};
-	/* One that exists in virtual machines only, and Intel's Q35, of which kernels want nothing.
-	 */
+	/* One that exists in virtual machines only, and Intel's Q35,
+	 * of which kernels want nothing. */
 	static const struct pci_identity virtual = {
 		.vendor = 0x1b36, .device = 0x0008, .class = 0x060000};
 	static const struct pci_identity hardware = {

@@ -75,12 +75,13 @@ struct pci_device {
 	unsigned int slot;
 	struct msix *msix; /* borrowed; NULL without */
 	struct pci_bar bars[PCI_BARS];
-	uint8_t power_on[PCI_CONFIG_SIZE]; /* constant after start */
-	uint8_t writable[PCI_CONFIG_SIZE]; /* bits that the guest may change; constant after start
-					    */
-	unsigned int capabilities_end;	   /* constant after start */
-	unsigned int last_link;		   /* offset of the last one's link; constant after start */
-	struct pci_state state;		   /* guarded by the bus's lock */
+	/* Constant after start. */
+	uint8_t power_on[PCI_CONFIG_SIZE];
+	uint8_t writable[PCI_CONFIG_SIZE]; /* bits that the guest may change */
+	unsigned int capabilities_end;
+	unsigned int last_link; /* offset of the last one's link */
+
+	struct pci_state state; /* guarded by the bus's lock */
 };
 
 struct pci_window {
@@ -97,8 +98,7 @@ struct pci_bus_config {
 	struct irq_line intx[PCI_INTX_LINES]; /* level-triggered */
 	unsigned int intx_gsi;		      /* of intx[0]; the others follow */
 	struct msi_backend *msi;	      /* borrowed */
-	bool as_hardware; /* the host bridge has the name of a PC's: for guests that must not know
-			   */
+	bool as_hardware; /* the host bridge has a PC's name: for guests that must not know */
 };
 
 struct pci_bus {
@@ -151,8 +151,8 @@ uint32_t pci_config_load(struct pci_device *device, unsigned int offset, unsigne
 void pci_config_store(struct pci_device *device, unsigned int offset, uint32_t value,
 		      unsigned int size);
 
-/* May the device read and write memory and send messages (the command register's bit)? Any thread.
- */
+/* May the device read and write memory and send messages (the command register's bit)?
+ * Any thread. */
 bool pci_is_bus_master(struct pci_device *device);
 
 /*

@@ -1,5 +1,5 @@
-/* pci_bar.c: where BARs stand: at first as firmware would put them, then as the guest moves them.
- */
+/* pci_bar.c: where BARs stand: at first as firmware would put them,
+ * then as the guest moves them. */
 #include "devices/pci_bar.h"
 
 #include <assert.h>

@@ -276,8 +276,7 @@ static void write_mcr(struct serial *serial, uint8_t value)
 	uint8_t before = modem_lines(state);
 
 	if ((value ^ state->mcr) & MCR_LOOP)
-		clear_receiver(
-			state); /* before the change, which tells where its bytes came from */
+		clear_receiver(state); /* as long as MCR tells where its bytes came from */
 	state->mcr = value & MCR_MASK;
 
 	uint8_t after = modem_lines(state);

@@ -45,8 +45,8 @@ struct serial {
 	struct irq_line irq;   /* constant after start */
 	struct stream *stream; /* borrowed; constant after start */
 	struct stream_client client;
-	pthread_mutex_t
-		lock; /* guards state; only streams and interrupts are called with it held */
+	/* Guards state; only streams and interrupts are called with it held. */
+	pthread_mutex_t lock;
 	struct serial_state state; /* guarded by lock */
 };
 

@@ -54,8 +54,8 @@ enum {
 	POWER_DOWN_PATIENCE_MS = 2000,
 };
 
-/* What PID 1 waits for. Console input is the last of the descriptors, so that it can be left out.
- */
+/* What PID 1 waits for. Console input is the last of the descriptors,
+ * so that it can be left out. */
 struct events {
 	struct pollfd fds[1 + MAX_BUTTONS + 1];
 	unsigned int nbuttons; /* fds[1] and on; fds[0] tells of children */

@@ -52,8 +52,8 @@ static const struct disk_client_ops client_ops = {
 	.resized = resized,
 };
 
-/* Without FLUSH, or with the cache switched off, a write that is done is on stable storage: 5.2.6.2
- */
+/* Without FLUSH, or with the cache switched off, a write that is done is on stable storage:
+ * 5.2.6.2 */
 static void set_write_cache(struct virtio_blk *blk, bool enabled)
 {
 	uint8_t shown = enabled;

@@ -158,8 +158,8 @@ void console_port_start(struct console_port *port)
 		port->resumed_bytes = 0;
 }
 
-/* A request that was begun is given back, and goes on where it was if the driver offers it again.
- */
+/* A request that was begun is given back, and goes on where it was if the driver offers
+ * it again. */
 void console_port_stop(struct console_port *port)
 {
 	if (!port->sending)

@@ -31,8 +31,8 @@ size_t iov_put_zeroes(struct iov_cursor *cursor, size_t len);
 /* Moves on by up to len bytes. Returns the bytes skipped. */
 size_t iov_skip(struct iov_cursor *cursor, size_t len);
 
-/* Takes the last byte off the end and returns where it is (a status byte); NULL when none is left.
- */
+/* Takes the last byte off the end and returns where it is (a status byte);
+ * NULL when none is left. */
 uint8_t *iov_take_last(struct iov_cursor *cursor);
 
 /* Shortens it to at most len bytes: what lies behind is dropped. */

@@ -74,8 +74,8 @@ struct net_tx {
 	struct iovec iov[1 + VIRTQUEUE_MAX_SIZE]; /* the header's first */
 };
 
-/* wanted: bytes of the largest frame that is to be expected. Nothing happens before the next kick.
- */
+/* wanted: bytes of the largest frame that is to be expected. Nothing happens before the
+ * next kick. */
 void net_rx_start(struct net_rx *rx, bool mergeable, size_t wanted);
 void net_rx_stop(struct net_rx *rx); /* gives held buffers back; twice is fine */
 /* The driver may have added buffers. */

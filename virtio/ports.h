@@ -14,8 +14,8 @@ struct virtio_ports;
 
 struct virtio_port {
 	const char *name; /* borrowed */
-	struct stream
-		*stream; /* the device's from virtio_ports_create() on, also where that fails */
+	/* The device's from virtio_ports_create() on, also where that fails. */
+	struct stream *stream;
 };
 
 /* n is 1 to VIRTIO_PORTS_MAX; name is borrowed. Before the loop runs. 0 or -errno, logged. */

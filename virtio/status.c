@@ -83,8 +83,8 @@ static void write_status(void *arg)
 		virtio_reset(dev);
 		return;
 	}
-	/* DEVICE_NEEDS_RESET is ours to set, 2.1.2; no other bit is the driver's to clear, 2.1.1.
-	 */
+	/* DEVICE_NEEDS_RESET is ours to set, 2.1.2; no other bit is the driver's to clear,
+	 * 2.1.1. */
 	wanted = (uint8_t)((wanted & ~VIRTIO_CONFIG_S_NEEDS_RESET) |
 			   (old & VIRTIO_CONFIG_S_NEEDS_RESET));
 	if (old & ~wanted) {

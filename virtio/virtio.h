@@ -142,8 +142,8 @@ static inline struct virtqueue *virtio_queue(struct virtio_device *dev, unsigned
 
 /* The next request of a queue: false if there is none, or the driver broke the ring (latched). */
 bool virtio_pop(struct virtio_device *dev, unsigned int queue, struct virtq_chain *chain);
-/* Shows the driver what was pushed to the queue, with an interrupt if it wants one. Once per batch.
- */
+/* Shows the driver what was pushed to the queue, with an interrupt if it wants one.
+ * Once per batch. */
 void virtio_flush(struct virtio_device *dev, unsigned int queue);
 /* Interrupts the driver for this queue, without looking; for what vhost has pushed. */
 void virtio_interrupt(struct virtio_device *dev, unsigned int queue);

@@ -54,8 +54,8 @@ struct virtqueue {
 	struct virtqueue_config config;
 	struct virtqueue_state state;
 	const struct guest_memory *mem; /* borrowed */
-	/* Host addresses of the three rings, each checked for its whole length; NULL: not enabled.
-	 */
+	/* Host addresses of the three rings, each checked for its whole length;
+	 * NULL: not enabled. */
 	const struct vring_desc *desc;
 	const struct vring_avail *avail;
 	struct vring_used *used;
@@ -108,8 +108,8 @@ void virtqueue_unpop(struct virtqueue *vq, unsigned int n);
  * next virtqueue_flush(). Chains may be returned in any order. */
 void virtqueue_push(struct virtqueue *vq, const struct virtq_chain *chain, uint32_t written);
 
-/* Shows the driver all that was pushed, by one store. True: it wants an interrupt. Once per batch.
- */
+/* Shows the driver all that was pushed, by one store. True: it wants an interrupt.
+ * Once per batch. */
 bool virtqueue_flush(struct virtqueue *vq);
 
 /* Kicks are not wanted for now, since we are looking anyway. */

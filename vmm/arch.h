@@ -23,8 +23,8 @@ int arch_add_ram(struct vm *vm, uint64_t size);
  * logged. */
 int arch_vcpu_init(struct machine *machine, struct vcpu *vcpu);
 
-/* The platform's own devices, put on the buses; machine->platform owns them. 0 or -errno, logged.
- */
+/* The platform's own devices, put on the buses; machine->platform owns them.
+ * 0 or -errno, logged. */
 int arch_platform_init(struct machine *machine);
 void arch_platform_free(struct machine *machine); /* accepts a half-made one */
 

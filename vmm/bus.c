@@ -81,8 +81,8 @@ static int arm(struct bus *bus, struct ioeventfd *event, bool on)
 static void arm_all(struct bus *bus, struct io_region *region, bool on)
 {
 	for (struct ioeventfd *event = region->ioeventfds; event; event = event->next) {
-		/* Without KVM's help the write reaches the region's own handler, which signals too.
-		 */
+		/* Without KVM's help the write reaches the region's own handler,
+		 * which signals too. */
 		int err = arm(bus, event, on);
 
 		if (err)
@@ -179,8 +179,8 @@ static struct io_region *find(struct bus *bus, uint64_t address, uint64_t *base)
 	return NULL;
 }
 
-/* The largest power of two that is at most size: how a device sees the first part of an odd access.
- */
+/* The largest power of two that is at most size: how a device sees the first part of an
+ * odd access. */
 static unsigned int first_part(unsigned int size)
 {
 	return size >= 8 ? 8 : size >= 4 ? 4 : size >= 2 ? 2 : 1;

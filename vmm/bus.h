@@ -55,11 +55,12 @@ struct ioeventfd {
 };
 
 struct bus {
-	struct io_region
-		*regions[BUS_MAX_REGIONS]; /* constant after start; by order of bus_add() */
-	unsigned int nregions;		   /* constant after start */
-	pthread_mutex_t lock;		   /* guards changes of base and all ioeventfds */
-	struct log_once overlap;	   /* a move that failed is told once */
+	/* Constant after start, by order of bus_add(). */
+	struct io_region *regions[BUS_MAX_REGIONS];
+	unsigned int nregions;
+
+	pthread_mutex_t lock;		/* guards changes of base and all ioeventfds */
+	struct log_once overlap;	/* a move that failed is told once */
 	const struct guest_memory *ram; /* borrowed; NULL for ports: regions must not overlap it */
 	/* Tells KVM: set by vm.c, NULL in tests. 0 or -errno. */
 	int (*ioeventfd)(struct bus *bus, const struct ioeventfd *event, uint64_t address,
@@ -84,8 +85,8 @@ int bus_move(struct bus *bus, struct io_region *region, uint64_t base);
  * -errno. */
 int bus_ioeventfd_add(struct bus *bus, struct io_region *region, struct ioeventfd *event);
 void bus_ioeventfd_remove(struct bus *bus, struct ioeventfd *event);
-int bus_ioeventfd_rearm(
-	struct bus *bus); /* after the VM was made anew: tells KVM of all of them again */
+/* After the VM was made anew: tells KVM of all of them again. 0 or -errno. */
+int bus_ioeventfd_rearm(struct bus *bus);
 
 /*
  * One access of size bytes at address, data little-endian. KVM splits accesses at page ends, so any

@@ -7,8 +7,8 @@ struct command;
 
 enum { EXIT_HOST = 1, EXIT_USAGE = 2, CMD_GO_ON = -1 };
 
-/* options_parse(), and what it means for a command: CMD_GO_ON, or the exit status to end with now.
- */
+/* options_parse(), and what it means for a command: CMD_GO_ON, or the exit status to end
+ * with now. */
 int cmd_parse(const struct command *command, int argc, char **argv, void *into, int *noperands);
 
 int cmd_run(int argc, char **argv);

@@ -25,8 +25,8 @@ void ending_destroy(struct ending *ending);
 
 /* Any thread. None of these stops the loop. */
 void ending_by_guest(struct ending *ending, enum outcome_kind kind, uint32_t value);
-/* A timeout, a signal: counts also where the guest has just asked for a reset, or it would live on.
- */
+/* A timeout, a signal: counts also where the guest has just asked for a reset,
+ * or it would live on. */
 void ending_by_host(struct ending *ending, enum outcome_kind kind, uint32_t value);
 void ending_reset(struct ending *ending);
 /* Its kernel says so. Ends the run under no_reboot; otherwise its panic= decides. */

@@ -1,5 +1,5 @@
-/* irq.h: a wire to an interrupt controller. Copy it freely, it owns nothing; a test's line counts.
- */
+/* irq.h: a wire to an interrupt controller. Copy it freely, it owns nothing;
+ * a test's line counts. */
 #ifndef VMM_IRQ_H
 #define VMM_IRQ_H
 

@@ -238,8 +238,8 @@ static int init_vm(struct machine *machine)
 {
 	int err = vm_init(&machine->vm, &machine->events);
 
-	/* RAM first: once there is an irqchip, KVM's memory slots wait for a grace period (10 ms).
-	 */
+	/* RAM first: once there is an irqchip, KVM's memory slots wait for a grace period
+	 * (10 ms). */
 	if (!err)
 		err = arch_add_ram(&machine->vm, machine->options->mem);
 	if (!err)

@@ -48,9 +48,8 @@ struct machine {
 	struct terminal terminal;
 	struct console_hub hub; /* --console both */
 	struct stream no_stream;
-	struct stream *serial_stream; /* borrowed: behind the UART */
-	struct stream
-		*console_stream; /* borrowed: behind the virtio console; NULL: there is none */
+	struct stream *serial_stream;	/* borrowed: behind the UART */
+	struct stream *console_stream;	/* the same of the virtio console; NULL: there is none */
 	struct virtio_console *console; /* borrowed; NULL without */
 
 	struct event_sink events;

@@ -1,5 +1,5 @@
-/* machine_devices.c: one function per kind of device, all alike: open, make, put on the transport.
- */
+/* machine_devices.c: one function per kind of device, all alike:
+ * open, make, put on the transport. */
 #include "vmm/machine_devices.h"
 
 #include <errno.h>

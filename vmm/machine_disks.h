@@ -1,5 +1,5 @@
-/* machine_disks.h: the machine's disks: from options to devices, and what is known of them later.
- */
+/* machine_disks.h: the machine's disks: from options to devices,
+ * and what is known of them later. */
 #ifndef VMM_MACHINE_DISKS_H
 #define VMM_MACHINE_DISKS_H
 

@@ -1,5 +1,5 @@
-/* machine_trial.c: a child process that owns the machine, marks that it takes, the parent's wait.
- */
+/* machine_trial.c: a child process that owns the machine, marks that it takes,
+ * the parent's wait. */
 #include "vmm/machine_trial.h"
 
 #include <errno.h>

@@ -12,8 +12,8 @@ static bool regions_overlap(gpa_t base, uint64_t size, const struct memory_regio
 	return base < region->base + region->size && region->base < base + size;
 }
 
-/* An anonymous mapping whose address is a multiple of the huge page size, or NULL with errno set.
- */
+/* An anonymous mapping whose address is a multiple of the huge page size,
+ * or NULL with errno set. */
 static uint8_t *map_aligned(uint64_t size)
 {
 	uint64_t reserve;

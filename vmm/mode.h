@@ -9,8 +9,7 @@
 
 struct mode {
 	const char *name;
-	bool hypervisor_visible; /* CPUID tells, KVM's clocks and hypercalls are there, SMBIOS tells
-				  */
+	bool hypervisor_visible; /* CPUID and SMBIOS tell, KVM's clocks and hypercalls are there */
 	bool classic_acpi;	 /* PM1a, SCI and FACS, PIC and PIT, a keyboard controller that
 				    answers; else hardware-reduced */
 	bool legacy_devices;	 /* UART, RTC, PM timer */

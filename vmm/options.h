@@ -72,8 +72,7 @@ struct command {
 	const char *summary;	      /* one line */
 	const char *epilogue;	      /* printed after the options, or NULL */
 	const struct option *options; /* ended by a NULL name */
-	const char
-		*operands; /* what --help calls the words besides options; NULL: there are none */
+	const char *operands;	      /* words besides options, as --help calls them; NULL: none */
 };
 
 enum options_result {

@@ -15,8 +15,8 @@ struct progress {
 /* total: bytes. Shows on stderr, from the second tenth of a second on. */
 void progress_start(struct progress *progress, const char *what, uint64_t total);
 void progress_add(struct progress *progress, uint64_t bytes);
-void progress_end(
-	struct progress *progress); /* leaves an empty line behind; also when not started */
+/* Leaves an empty line behind; also when not started. */
+void progress_end(struct progress *progress);
 
 /* "1.5 GiB" */
 enum { PROGRESS_SIZE_TEXT = 32 };

@@ -1,5 +1,5 @@
-/* vm.c: the KVM API as far as it concerns the machine as a whole. Documentation/virt/kvm/api.rst.
- */
+/* vm.c: the KVM API as far as it concerns the machine as a whole.
+ * Documentation/virt/kvm/api.rst. */
 #include "vmm/vm.h"
 
 #include <errno.h>

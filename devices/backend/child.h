@@ -1,5 +1,5 @@
-/* child.h: runs a program to its end: a script of the user's, or one that goes into the background.
- */
+/* child.h: runs a program to its end: a script of the user's, or one that goes into
+ * the background. */
 #ifndef DEVICES_BACKEND_CHILD_H
 #define DEVICES_BACKEND_CHILD_H
 

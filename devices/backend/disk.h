@@ -145,8 +145,8 @@ void disk_drain(struct disk *disk);
 void disk_refresh(struct disk *disk);
 void disk_remeasure(struct disk *disk);
 
-/* Drains, detaches (on its loop) and frees; accepts NULL. Any thread, before the loop is destroyed.
- */
+/* Drains, detaches (on its loop) and frees; accepts NULL. Any thread,
+ * before the loop is destroyed. */
 void disk_close(struct disk *disk);
 
 /* For backends: the request's one completion. */

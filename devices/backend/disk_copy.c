@@ -1,5 +1,5 @@
-/* disk_copy.c: FICLONE, SEEK_DATA and copy_file_range(2), and a plain loop where those are missing.
- */
+/* disk_copy.c: FICLONE, SEEK_DATA and copy_file_range(2), and a plain loop where those
+ * are missing. */
 #include "devices/backend/disk_copy.h"
 
 #include <errno.h>

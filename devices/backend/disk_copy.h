@@ -1,5 +1,5 @@
-/* disk_copy.h: copies an image: shared blocks where the file system can, else what is not a hole.
- */
+/* disk_copy.h: copies an image: shared blocks where the file system can,
+ * else what is not a hole. */
 #ifndef DEVICES_BACKEND_DISK_COPY_H
 #define DEVICES_BACKEND_DISK_COPY_H
 

@@ -1,5 +1,5 @@
-/* disk_memory.c: see disk_memory.h. A request is done where it is submitted, and told of by reap().
- */
+/* disk_memory.c: see disk_memory.h. A request is done where it is submitted,
+ * and told of by reap(). */
 #include "devices/backend/disk_memory.h"
 
 #include <assert.h>

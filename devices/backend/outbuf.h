@@ -52,8 +52,8 @@ void outbuf_destroy(struct outbuf *out); /* accepts a zeroed struct; does not fl
 /* Takes what there is room for, 0 to len bytes. Any thread. */
 size_t outbuf_write(struct outbuf *out, const void *buf, size_t len);
 
-/* Waits until all has gone out or timeout_ms have passed. Loop thread, with the loop not running.
- */
+/* Waits until all has gone out or timeout_ms have passed. Loop thread,
+ * with the loop not running. */
 void outbuf_flush(struct outbuf *out, int timeout_ms);
 
 size_t outbuf_pending(struct outbuf *out); /* bytes that have not gone out yet; any thread */

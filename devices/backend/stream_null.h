@@ -1,5 +1,5 @@
-/* stream_null.h: a stream that swallows everything and never has anything to read: --console none.
- */
+/* stream_null.h: a stream that swallows everything and never has anything to read:
+ * --console none. */
 #ifndef DEVICES_BACKEND_STREAM_NULL_H
 #define DEVICES_BACKEND_STREAM_NULL_H
 

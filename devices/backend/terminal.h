@@ -43,8 +43,8 @@ struct terminal {
 
 /* quit must be set before. Neither descriptor is changed or closed. 0 or -errno, logged. */
 int terminal_init(struct terminal *terminal, struct loop *loop, int in_fd, int out_fd);
-void terminal_destroy(
-	struct terminal *terminal); /* accepts a zeroed struct; stops, does not flush */
+/* Stops, and does not flush. Accepts a zeroed struct. */
+void terminal_destroy(struct terminal *terminal);
 
 /* Raw mode, if in_fd is a terminal, and input from now on. Loop thread, or before it runs. 0 or
  * -errno. */

@@ -1,5 +1,5 @@
-/* worker.h: the I/O engine by threads that make the system calls, where io_uring is not to be had.
- */
+/* worker.h: the I/O engine by threads that make the system calls,
+ * where io_uring is not to be had. */
 #ifndef DEVICES_BACKEND_WORKER_H
 #define DEVICES_BACKEND_WORKER_H
 

@@ -86,8 +86,8 @@ enum boot_where {
 int boot_load_initrd(const struct boot_request *request, const struct boot_span *kernel,
 		     enum boot_where where, gpa_t last, struct boot_span *initrd);
 
-/* Writes len bytes of a boot structure, or zeroes them, at a place of layout.h; that cannot fail.
- */
+/* Writes len bytes of a boot structure, or zeroes them, at a place of layout.h;
+ * that cannot fail. */
 void boot_write(const struct boot_request *request, gpa_t at, const void *from, size_t len);
 
 #endif

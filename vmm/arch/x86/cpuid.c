@@ -142,8 +142,8 @@ static void edit_features(struct cpuid_list *list, const struct cpuid_config *co
 		/* No enclave memory is given to the guest. */
 		{7, 0, EBX, FEATURE_7_EBX_SGX, CLEAR, true},
 		{7, 0, ECX, FEATURE_7_ECX_SGX_LC, CLEAR, true},
-		/* AMX is of use only with its state, which KVM lists once a process asked for it.
-		 */
+		/* AMX is of use only with its state, which KVM lists once a process asked
+		 * for it. */
 		{7, 0, EDX, FEATURE_7_EDX_AMX, CLEAR, !tiles},
 		{7, 1, EAX, FEATURE_7_1_EAX_AMX_FP16, CLEAR, !tiles},
 		{7, 1, EDX, FEATURE_7_1_EDX_AMX_COMPLEX, CLEAR, !tiles},
@@ -307,8 +307,8 @@ static void describe_amd(struct cpuid_list *list, const struct topology *topolog
 		ids->ecx = 0;
 		ids->edx = 0;
 	}
-	/* An old KVM promises both leaves by the feature's bit and gives them empty or not at all.
-	 */
+	/* An old KVM promises both leaves by the feature's bit and gives them empty or not
+	 * at all. */
 	if (features && !(ids && cache && cache->eax & 0x1f))
 		features->ecx &= ~(uint32_t)FEATURE_80000001_ECX_TOPOLOGY;
 }

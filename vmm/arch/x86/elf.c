@@ -143,8 +143,8 @@ static void take_note(struct elf_image *elf, const Elf64_Nhdr *note, const char 
 {
 	bool xen = note->n_namesz == 4 && memcmp(owner, "Xen", 4) == 0;
 
-	/* Every Linux since 4.19 has notes of its own (build salt); with CONFIG_XEN_PV, also Xen's.
-	 */
+	/* Every Linux since 4.19 has notes of its own (build salt);
+	 * with CONFIG_XEN_PV, also Xen's. */
 	if (note->n_namesz == 6 && memcmp(owner, "Linux", 6) == 0)
 		elf->is_linux = true;
 	if (xen && note->n_type == XEN_NOTE_GUEST_OS && memcmp(desc, "linux", 6) == 0)

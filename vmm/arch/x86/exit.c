@@ -10,8 +10,8 @@
 
 #include "vmm/util.h"
 
-/* Of VMX: SDM volume 3C, appendix C; an error without the top bit is a VM-instruction error, 31.4.
- */
+/* Of VMX: SDM volume 3C, appendix C; an error without the top bit is a VM-instruction
+ * error, 31.4. */
 #define VMX_ENTRY_FAILED (1u << 31)
 
 enum {

@@ -1,5 +1,5 @@
-/* platform.c: irqchip, timers, RAM and the legacy devices of the x86 machine, at layout.h's places.
- */
+/* platform.c: irqchip, timers, RAM and the legacy devices of the x86 machine,
+ * at layout.h's places. */
 #include "vmm/arch/x86/platform.h"
 
 #include <errno.h>
