@@ -46,9 +46,10 @@ static int open_file(int folder, const char *file)
 	int fd = openat(folder, file, open_flags);
 
 	if (fd < 0 && errno == ENOENT) {
-		fd = openat(folder, file, open_flags | O_CREAT | O_EXCL, 0600);
-		if (fd >= 0)
-			fchmod(fd, 0666); /* a lock for writing asks for a file open for it */
+		mode_t mask = umask(0); /* a lock for writing asks for a file open for it */
+
+		fd = openat(folder, file, open_flags | O_CREAT | O_EXCL, 0666);
+		umask(mask);
 	}
 	if (fd < 0)
 		return errno == EEXIST ? -ENOENT : -errno;
@@ -191,17 +192,19 @@ void claim_sweep(int folder)
 		closedir(entries);
 }
 
-/* A folder where everybody makes files, and only removes their own. */
+/* A folder where everybody makes files, and only removes their own: from its first moment on, or
+ * who comes a moment later would go elsewhere. */
 static int open_folder(const char *path)
 {
-	bool made = mkdir(path, 0700) == 0;
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	mode_t mask = umask(0);
 	struct stat status;
+	int fd;
 
+	mkdir(path, 01777);
+	umask(mask);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	if (made)
-		fchmod(fd, 01777);
 	if (fstat(fd, &status) < 0 || ((status.st_mode & 0022) && !(status.st_mode & S_ISVTX)) ||
 	    faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) < 0) {
 		close(fd);
@@ -214,17 +217,17 @@ int claim_folder_open(void)
 {
 	static const char *const paths[] = {"/run/lock/minivmm", "/tmp/minivmm-claims"};
 	const char *asked = getenv("MINIVMM_CLAIMS");
-	int fd = -1;
+	const char *first = asked && *asked == '/' ? asked : paths[0];
+	int err, fd = open_folder(first);
 
-	if (asked && *asked == '/')
-		fd = open_folder(asked);
-	else
-		for (unsigned int i = 0; i < 2 && fd < 0; i++)
-			fd = open_folder(paths[i]);
+	if (fd >= 0)
+		return fd;
+	err = fd;
+	if (first == paths[0])
+		fd = open_folder(paths[1]);
 	if (fd < 0)
-		log_error(fd, "'%s': cannot keep there which ids are in use",
-			  asked ? asked : paths[0]);
-	return fd;
+		log_error(err, "'%s': cannot keep there which ids are in use", first);
+	return fd < 0 ? err : fd;
 }
 
 void holder_format(const struct holder *holder, char text[HOLDER_TEXT_SIZE])

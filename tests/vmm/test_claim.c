@@ -226,12 +226,15 @@ static void the_folder_is_sticky_or_not_taken(void **state)
 {
 	char inner[sizeof(path) + 16];
 	struct stat status;
+	mode_t mask;
 	int fd;
 
 	(void)state;
 	snprintf(inner, sizeof(inner), "%s/claims", path);
 	setenv("MINIVMM_CLAIMS", inner, 1);
+	mask = umask(077);
 	fd = claim_folder_open();
+	assert_int_equal(umask(mask), 077);
 	assert_true(fd >= 0);
 	assert_int_equal(fstat(fd, &status), 0);
 	assert_int_equal(status.st_mode, S_IFDIR | 01777);
