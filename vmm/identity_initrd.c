@@ -49,6 +49,15 @@ __attribute__((format(printf, 3, 4))) static void add_text(struct cpio *cpio, co
 	cpio_file(cpio, name, 0644, text, (size_t)len);
 }
 
+/* As one word of a shell, whatever is in it. */
+static void write_quoted(FILE *out, const char *text)
+{
+	fputc('\'', out);
+	for (; *text; text++)
+		fputs(*text == '\'' ? "'\\''" : (const char[]){*text, '\0'}, out);
+	fputc('\'', out);
+}
+
 /* What nobody else would tell an initramfs: in lines that a shell can source. */
 static int add_identity(struct cpio *cpio, const struct identity *identity, unsigned int nnics,
 			unsigned int ndisks)
@@ -70,8 +79,11 @@ static int add_identity(struct cpio *cpio, const struct identity *identity, unsi
 		identity_format_mac(identity->macs[i], mac);
 		fprintf(out, "MAC_%u=%s\n", i, mac);
 	}
-	for (unsigned int i = 0; i < ndisks; i++)
-		fprintf(out, "DISK_SERIAL_%u='%s'\n", i, identity->disk_serials[i]);
+	for (unsigned int i = 0; i < ndisks; i++) {
+		fprintf(out, "DISK_SERIAL_%u=", i);
+		write_quoted(out, identity->disk_serials[i]);
+		fputc('\n', out);
+	}
 	if (fclose(out) != 0) {
 		free(text);
 		return -ENOMEM;

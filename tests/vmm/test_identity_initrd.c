@@ -91,6 +91,20 @@ static void it_says_who_the_machine_is(void **state)
 	assert_int_equal(size % CPIO_ALIGNMENT, 0);
 }
 
+static void a_pinned_serial_is_one_word_of_a_shell(void **state)
+{
+	static const char want[] = "\nDISK_SERIAL_0='it'\\''s;$(reboot)'\n";
+	struct identity pinned = identity;
+	const char *text;
+	size_t len;
+
+	(void)state;
+	assert_int_equal(identity_pin_disk_serial(&pinned, 0, "serial", "it's;$(reboot)"), 0);
+	assert_int_equal(identity_initrd_make(&pinned, 0, 1, false, &archive, &size), 0);
+	text = find("etc/minivmm/identity", &len);
+	assert_non_null(memmem(text, len, want, strlen(want)));
+}
+
 static void the_root_s_files_are_changed_only_when_asked_for(void **state)
 {
 	static const char line[] = "echo 00112233445546778899aabbccddeeff >\"$rootmnt/etc";
@@ -175,6 +189,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(it_says_who_the_machine_is, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_pinned_serial_is_one_word_of_a_shell, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(the_root_s_files_are_changed_only_when_asked_for,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(the_script_does_what_it_shall, setup, teardown),
