@@ -51,7 +51,7 @@ static void widen(int *width, const char *text)
 	*width = len > *width ? len : *width;
 }
 
-static void print(const struct template *template, const char *image)
+static void print(const struct template *template, const char *image, bool logs)
 {
 	static const char *const head[4] = {"ID", "WHERE", "STATE", "A CLONE GETS"};
 	const struct disk_ids *ids = &template->ids;
@@ -75,8 +75,8 @@ static void print(const struct template *template, const char *image)
 	printf("\nNot on the disk, and every clone's own: SMBIOS UUID and serials, MAC addresses, "
 	       "disk serials,\nvsock CID, VM generation id, boot id.\n");
 	if (template->unfit)
-		printf("\n'minivmm template %s --fix' changes the %u marked with '!'.\n", image,
-		       template->unfit);
+		printf("\n'minivmm template %s --fix%s' changes the %u marked with '!'.\n", image,
+		       logs ? " --logs" : "", template->unfit);
 }
 
 static int check(const char *image, const struct template_command *asked)
@@ -86,7 +86,7 @@ static int check(const char *image, const struct template_command *asked)
 
 	if (err)
 		return err;
-	print(&template, image);
+	print(&template, image, asked->logs);
 	return template.unfit ? -EUCLEAN : 0;
 }
 

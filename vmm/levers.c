@@ -83,6 +83,18 @@ void levers_cmdline(const struct identity *identity, const char *given,
 			 identity->hostname);
 }
 
+void levers_tell_shared(const char *cmdline)
+{
+	static const char *const names[] = {"systemd.machine_id", "systemd.hostname"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (has_argument(cmdline, names[i]))
+			log_warning("--append: its %s= is the clone's, too; 'minivmm run --name "
+				    "CLONE --append ... --save' changes that",
+				    names[i]);
+	}
+}
+
 /* All ones is "not present", DSP0134 7.2.1. */
 void levers_hide(struct identity *shown)
 {

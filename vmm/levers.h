@@ -26,6 +26,9 @@ int levers_parse(const char *text, unsigned int *set);
 void levers_cmdline(const struct identity *identity, const char *given,
 		    char cmdline[LEVERS_CMDLINE_SIZE]);
 
+/* Warns of what a command line that is cloned makes two machines share. */
+void levers_tell_shared(const char *cmdline);
+
 /* Makes an identity one that names nobody, for SMBIOS without its lever. */
 void levers_hide(struct identity *shown);
 

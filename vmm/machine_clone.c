@@ -16,6 +16,7 @@
 #include "devices/backend/ext_image.h"
 #include "devices/backend/file_lock.h"
 #include "vmm/disk_ids.h"
+#include "vmm/levers.h"
 #include "vmm/log.h"
 #include "vmm/progress.h"
 #include "vmm/util.h"
@@ -153,6 +154,8 @@ static int plan_option(struct machine_clone *clone, const struct option_value *v
 		return 0;
 	if (strcmp(value->option->name, "disk") == 0)
 		return plan_disk(clone, value);
+	if (strcmp(value->option->name, "append") == 0)
+		levers_tell_shared(value->value);
 	if (value->value) {
 		text = option_value_without_ids(value, NULL);
 		err = text ? 0 : -ENOMEM;

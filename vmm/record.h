@@ -65,8 +65,8 @@ void record_complete_identity(const struct record *record, struct identity *iden
 
 /*
  * The record as text, allocated; NULL when there is no memory. And back, into one from
- * record_init(): 0, or -EINVAL with one line logged that names file and line, borrowed until
- * record_close().
+ * record_init(): 0, or -EBADMSG with one line logged that names file and line; file is borrowed
+ * until record_close().
  */
 char *record_format(const struct record *record, size_t *len);
 int record_parse(struct record *record, const char *file, const char *text, size_t len);

@@ -107,6 +107,37 @@ static void the_user_s_own_words_are_never_said_again(void **state)
 	}
 }
 
+static int tell_shared(void *cmdline)
+{
+	levers_tell_shared(cmdline);
+	return 0;
+}
+
+static void what_clones_would_share_by_their_command_line_is_told(void **state)
+{
+	static const struct {
+		const char *cmdline, *begin;
+		unsigned int lines;
+	} cases[] = {
+		{"quiet root=/dev/vda", "", 0},
+		{"quiet systemd.machine-id=ff",
+		 "minivmm: warning: --append: its systemd.machine_id= is", 1},
+		{"systemd.hostname=a systemd.machine_id=ff", "minivmm: warning: --append: its ", 2},
+	};
+	char said[512];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		unsigned int lines = 0;
+
+		said_by(tell_shared, (void *)(uintptr_t)cases[i].cmdline, said, sizeof(said));
+		for (const char *c = said; *c; c++)
+			lines += *c == '\n';
+		assert_int_equal(lines, cases[i].lines);
+		assert_int_equal(strncmp(said, cases[i].begin, strlen(cases[i].begin)), 0);
+	}
+}
+
 static void the_longest_hostname_fits(void **state)
 {
 	char cmdline[LEVERS_CMDLINE_SIZE];
@@ -136,6 +167,8 @@ int main(void)
 		cmocka_unit_test(lists_are_taken_in_any_order),
 		cmocka_unit_test(what_is_no_list_is_refused),
 		cmocka_unit_test_setup(the_user_s_own_words_are_never_said_again, setup),
+		cmocka_unit_test_setup(what_clones_would_share_by_their_command_line_is_told,
+				       setup),
 		cmocka_unit_test_setup(the_longest_hostname_fits, setup),
 		cmocka_unit_test_setup(an_identity_that_is_hidden_names_nobody, setup),
 	};

@@ -163,6 +163,21 @@ static void what_cannot_be_cloned_is_refused_in_one_line(void **state)
 	}
 }
 
+static void a_machine_id_on_the_command_line_is_told(void **state)
+{
+	struct attempt attempt = {"debian", "web1", {0}};
+	struct record record;
+	char said[2048];
+
+	(void)state;
+	assert_int_equal(record_take(&record, "debian"), 0);
+	assert_int_equal(record_set(&record, "append", "systemd.machine_id=ff"), 0);
+	assert_int_equal(record_save(&record), 0);
+	record_close(&record);
+	assert_int_equal(said_by(try_to_clone, &attempt, said, sizeof(said)), 0);
+	assert_non_null(strstr(said, "--append: its systemd.machine_id= is the clone's, too"));
+}
+
 static void a_machine_in_use_is_not_cloned(void **state)
 {
 	struct attempt attempt = {"debian", "web1", {0}};
@@ -318,6 +333,7 @@ int main(void)
 		CLONE_TEST(a_clone_has_the_options_and_ids_of_its_own),
 		CLONE_TEST(a_clone_of_a_clone_goes_on_counting),
 		CLONE_TEST(what_cannot_be_cloned_is_refused_in_one_line),
+		CLONE_TEST(a_machine_id_on_the_command_line_is_told),
 		CLONE_TEST(a_machine_in_use_is_not_cloned),
 		CLONE_TEST(a_clone_that_fails_in_its_middle_leaves_nothing),
 		CLONE_TEST(a_signal_ends_a_clone_and_leaves_nothing),
