@@ -12,24 +12,6 @@ enum {
 	SLEEP_ENABLE = 1 << 5,
 };
 
-/* Write-only registers, and a sleep status that never has a wake to report. */
-static uint64_t read_zero(struct io_region *region, uint64_t offset, unsigned int size)
-{
-	(void)region;
-	(void)offset;
-	(void)size;
-	return 0;
-}
-
-static void write_nothing(struct io_region *region, uint64_t offset, uint64_t value,
-			  unsigned int size)
-{
-	(void)region;
-	(void)offset;
-	(void)value;
-	(void)size;
-}
-
 static void sleep_control_write(struct io_region *region, uint64_t offset, uint64_t value,
 				unsigned int size)
 {
@@ -66,13 +48,10 @@ static uint64_t timer_read(struct io_region *region, uint64_t offset, unsigned i
 	return (uint32_t)ticks >> (8 * offset);
 }
 
-static const struct io_region_ops sleep_control_ops = {
-	.read = read_zero,
-	.write = sleep_control_write,
-};
-static const struct io_region_ops sleep_status_ops = {.read = read_zero, .write = write_nothing};
-static const struct io_region_ops reset_ops = {.read = read_zero, .write = reset_write};
-static const struct io_region_ops timer_ops = {.read = timer_read, .write = write_nothing};
+static const struct io_region_ops sleep_control_ops = {.write = sleep_control_write};
+static const struct io_region_ops sleep_status_ops = {0}; /* there is never a wake to report */
+static const struct io_region_ops reset_ops = {.write = reset_write};
+static const struct io_region_ops timer_ops = {.read = timer_read};
 
 void acpi_pm_init(struct acpi_pm *pm, struct irq_line button, struct event_sink *events)
 {

@@ -5,14 +5,6 @@
 
 enum { DEBUG_EXIT_PORTS = 4 };
 
-static uint64_t debug_exit_read(struct io_region *region, uint64_t offset, unsigned int size)
-{
-	(void)region;
-	(void)offset;
-	(void)size;
-	return 0;
-}
-
 static void debug_exit_write(struct io_region *region, uint64_t offset, uint64_t value,
 			     unsigned int size)
 {
@@ -24,10 +16,7 @@ static void debug_exit_write(struct io_region *region, uint64_t offset, uint64_t
 	debug_exit->events->post(debug_exit->events, MACHINE_DEBUG_EXIT, (uint32_t)value);
 }
 
-static const struct io_region_ops debug_exit_ops = {
-	.read = debug_exit_read,
-	.write = debug_exit_write,
-};
+static const struct io_region_ops debug_exit_ops = {.write = debug_exit_write};
 
 void debug_exit_init(struct debug_exit *debug_exit, struct event_sink *events)
 {

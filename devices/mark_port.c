@@ -3,14 +3,6 @@
 
 #include "vmm/util.h"
 
-static uint64_t mark_read(struct io_region *region, uint64_t offset, unsigned int size)
-{
-	(void)region;
-	(void)offset;
-	(void)size;
-	return 0;
-}
-
 static void mark_write(struct io_region *region, uint64_t offset, uint64_t value, unsigned int size)
 {
 	struct mark_port *port = container_of(region, struct mark_port, region);
@@ -20,7 +12,7 @@ static void mark_write(struct io_region *region, uint64_t offset, uint64_t value
 	port->events->post(port->events, MACHINE_MARK, (uint8_t)value);
 }
 
-static const struct io_region_ops mark_ops = {.read = mark_read, .write = mark_write};
+static const struct io_region_ops mark_ops = {.write = mark_write};
 
 void mark_port_init(struct mark_port *port, struct event_sink *events)
 {

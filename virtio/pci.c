@@ -154,47 +154,48 @@ static const struct io_region_ops region_ops = {
  * 4.1.4.9.
  */
 
-/* Where the window stands: false if on nothing that it may reach. */
-static bool window_target(struct virtio_pci *pci, uint64_t *offset, unsigned int *size)
+static unsigned int window_data(const struct virtio_pci *pci)
 {
-	uint32_t bar = pci_config_load(&pci->pci, pci->window + VIRTIO_PCI_CAP_BAR, 1);
+	return pci->window + (unsigned int)sizeof(struct virtio_pci_cap);
+}
 
+/* What an access to the window's data means in the BAR: false for any other, and where the window
+ * stands on nothing that it may reach. */
+static bool window_target(struct virtio_pci *pci, unsigned int at, unsigned int size,
+			  uint64_t *offset, unsigned int *width)
+{
+	unsigned int data = window_data(pci);
+	uint32_t bar;
+
+	if (at >= data + sizeof(uint32_t) || at + size <= data)
+		return false;
+	bar = pci_config_load(&pci->pci, pci->window + VIRTIO_PCI_CAP_BAR, 1);
 	*offset = pci_config_load(&pci->pci, pci->window + VIRTIO_PCI_CAP_OFFSET, 4);
-	*size = pci_config_load(&pci->pci, pci->window + VIRTIO_PCI_CAP_LENGTH, 4);
-	return bar == VIRTIO_PCI_BAR && (*size == 1 || *size == 2 || *size == 4) &&
-	       *offset % *size == 0 && *offset < VIRTIO_PCI_BAR_SIZE;
+	*width = pci_config_load(&pci->pci, pci->window + VIRTIO_PCI_CAP_LENGTH, 4);
+	return bar == VIRTIO_PCI_BAR && (*width == 1 || *width == 2 || *width == 4) &&
+	       *offset % *width == 0 && *offset < VIRTIO_PCI_BAR_SIZE;
 }
 
-static bool touches_window_data(const struct virtio_pci *pci, unsigned int offset,
-				unsigned int size)
-{
-	unsigned int data = pci->window + (unsigned int)sizeof(struct virtio_pci_cap);
-
-	return offset < data + sizeof(uint32_t) && offset + size > data;
-}
-
-static void window_reading(struct pci_device *device, unsigned int offset, unsigned int size)
+static void window_reading(struct pci_device *device, unsigned int at, unsigned int size)
 {
 	struct virtio_pci *pci = container_of(device, struct virtio_pci, pci);
-	unsigned int data = pci->window + (unsigned int)sizeof(struct virtio_pci_cap);
-	uint64_t target;
 	unsigned int width;
+	uint64_t offset;
 
-	if (!touches_window_data(pci, offset, size) || !window_target(pci, &target, &width))
-		return;
-	pci_config_store(device, data, (uint32_t)bar_read(&pci->region, target, width), width);
+	if (window_target(pci, at, size, &offset, &width))
+		pci_config_store(device, window_data(pci),
+				 (uint32_t)bar_read(&pci->region, offset, width), width);
 }
 
-static void window_written(struct pci_device *device, unsigned int offset, unsigned int size)
+static void window_written(struct pci_device *device, unsigned int at, unsigned int size)
 {
 	struct virtio_pci *pci = container_of(device, struct virtio_pci, pci);
-	unsigned int data = pci->window + (unsigned int)sizeof(struct virtio_pci_cap);
-	uint64_t target;
 	unsigned int width;
+	uint64_t offset;
 
-	if (!touches_window_data(pci, offset, size) || !window_target(pci, &target, &width))
-		return;
-	bar_write(&pci->region, target, pci_config_load(device, data, width), width);
+	if (window_target(pci, at, size, &offset, &width))
+		bar_write(&pci->region, offset, pci_config_load(device, window_data(pci), width),
+			  width);
 }
 
 /*

@@ -186,6 +186,18 @@ static unsigned int first_part(unsigned int size)
 	return size >= 8 ? 8 : size >= 4 ? 4 : size >= 2 ? 2 : 1;
 }
 
+static uint64_t read_region(struct io_region *region, uint64_t offset, unsigned int size)
+{
+	return region->ops->read ? region->ops->read(region, offset, size) : 0;
+}
+
+static void write_region(struct io_region *region, uint64_t offset, uint64_t value,
+			 unsigned int size)
+{
+	if (region->ops->write)
+		region->ops->write(region, offset, value, size);
+}
+
 const struct io_region *bus_read(struct bus *bus, uint64_t address, void *data, unsigned int size)
 {
 	const struct io_region *answered = NULL;
@@ -199,7 +211,7 @@ const struct io_region *bus_read(struct bus *bus, uint64_t address, void *data, 
 		struct io_region *region = find(bus, address, &base);
 
 		if (region && part <= region->size - (address - base))
-			value = region->ops->read(region, address - base, part);
+			value = read_region(region, address - base, part);
 		else
 			unclaimed = true;
 		value = htole64(value);
@@ -227,7 +239,7 @@ const struct io_region *bus_write(struct bus *bus, uint64_t address, const void 
 
 		memcpy(&value, from, part);
 		if (region && part <= region->size - (address - base))
-			region->ops->write(region, address - base, le64toh(value), part);
+			write_region(region, address - base, le64toh(value), part);
 		else
 			unclaimed = true;
 		from += part;

@@ -25,7 +25,8 @@ struct io_region;
 /*
  * Called on a vCPU's thread, several at once. The bus has seen to it that size is 1, 2, 4 or 8 and
  * that the access lies inside the region. Values are right-aligned; what read() returns is cut to
- * size.
+ * size. Either may be NULL: what can only be written reads as 0, what can only be read drops
+ * writes.
  */
 struct io_region_ops {
 	uint64_t (*read)(struct io_region *region, uint64_t offset, unsigned int size);

@@ -135,6 +135,19 @@ static void unclaimed_reads_are_all_ones(void **state)
 	assert_int_equal(a.n + b.n, 0);
 }
 
+static void a_region_without_operations_answers_all_the_same(void **state)
+{
+	static const struct io_region_ops nothing = {0};
+	struct io_region region = {.name = "nothing", .size = 8, .ops = &nothing};
+	uint32_t value = 0xdddddddd;
+
+	(void)state;
+	assert_int_equal(bus_add(&bus, &region, 0x30000), 0);
+	assert_ptr_equal(bus_write(&bus, 0x30000, &value, 4), &region);
+	assert_ptr_equal(bus_read(&bus, 0x30000, &value, 4), &region);
+	assert_int_equal(value, 0);
+}
+
 static void regions_do_not_overlap_each_other_or_ram(void **state)
 {
 	struct probe c = {.region = {.name = "c", .size = 0x10, .ops = &probe_ops}};
@@ -184,6 +197,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_access_reaches_its_region, two_probes, release),
 		cmocka_unit_test_setup_teardown(odd_sizes_are_cut_up, two_probes, release),
 		cmocka_unit_test_setup_teardown(unclaimed_reads_are_all_ones, two_probes, release),
+		cmocka_unit_test_setup_teardown(a_region_without_operations_answers_all_the_same,
+						two_probes, release),
 		cmocka_unit_test_setup_teardown(regions_do_not_overlap_each_other_or_ram,
 						two_probes, release),
 		cmocka_unit_test_setup_teardown(ioeventfds_move_with_their_region, two_probes,
