@@ -181,6 +181,8 @@ static void deliver(struct net_rx *rx)
 	while (size < rx->frame)
 		size += chain_at(rx, n++)->out.left;
 	rx->header.num_buffers = htole16(n);
+	if (!virtio_has_feature(rx->dev, VIRTIO_NET_F_GUEST_CSUM)) /* 5.1.6.3.1 */
+		rx->header.flags = 0;
 	iov_put(&rx->header_at, &rx->header, HEADER_SIZE);
 	for (uint16_t i = 0; i < n; i++) {
 		size_t left = rx->frame - position;

@@ -41,6 +41,30 @@ static void a_frame_comes_with_a_header_of_one_buffer(void **state)
 	}
 }
 
+/* 5.1.6.3.1: who did not ask for checksums to be left out is told nothing of them. */
+static void flags_are_for_a_driver_that_knows_them(void **state)
+{
+	static const uint64_t features[] = {0, BIT(VIRTIO_NET_F_GUEST_CSUM)};
+
+	(void)state;
+	for (unsigned int i = 0; i < ARRAY_SIZE(features); i++) {
+		const struct virtio_net_hdr_v1 *header;
+		struct net_buffer buffer;
+		struct net_card card;
+
+		net_card_start(&card, features[i]);
+		buffer = net_card_offer_buffer(&card, 2048);
+		wire_frame(big, 60, 5);
+		fake_nic_feed(&card.nic, big, 60);
+		card.nic.coming[0].header.flags = VIRTIO_NET_HDR_F_DATA_VALID;
+		fake_driver_kick(&card.driver, RX);
+		assert_true(fake_driver_used(&card.driver, RX, NULL, NULL));
+		header = net_card_at(&card, buffer.gpa, HEADER);
+		assert_int_equal(header->flags, i ? VIRTIO_NET_HDR_F_DATA_VALID : 0);
+		net_card_free(&card);
+	}
+}
+
 static void a_large_frame_is_spread_over_merged_buffers(void **state)
 {
 	struct net_card card;
@@ -413,6 +437,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_frame_comes_with_a_header_of_one_buffer),
+		cmocka_unit_test(flags_are_for_a_driver_that_knows_them),
 		cmocka_unit_test(a_large_frame_is_spread_over_merged_buffers),
 		cmocka_unit_test(frames_of_all_sizes_pass_a_ring_that_is_refilled),
 		cmocka_unit_test(a_ring_without_buffers_pauses_the_host_and_loses_nothing),
