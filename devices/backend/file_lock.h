@@ -9,7 +9,7 @@
  * Locks all of the file (an open file description lock, fcntl(2)): alone for who writes, along with
  * other readers else. It lasts until the last duplicate of fd is closed, however the program ends.
  * -EBUSY when another program has it: *holder is then the process id, or 0 where it cannot be told.
- * What a killed program left to the kernel is waited for, a second at most.
+ * What a killed program left to the kernel is waited for, three seconds at most.
  * Where the file system has no locks it is not an error.
  */
 int file_lock(int fd, bool alone, pid_t *holder);
