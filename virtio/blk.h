@@ -10,7 +10,7 @@ struct virtio_blk;
 /*
  * Makes a device of an open disk, which is the device's from now on, also on failure; name
  * ("disk0") is for messages and borrowed, serial is copied (at most DISK_SERIAL_MAX characters).
- * Before the loop runs, which must outlive it. 0 or -errno.
+ * Before the loop runs, which must outlive it. 0 or -errno, nothing logged.
  */
 int virtio_blk_create(struct disk *disk, unsigned int nqueues, const char *name, const char *serial,
 		      struct loop *loop, const struct guest_memory *mem, struct virtio_blk **blk);

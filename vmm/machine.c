@@ -183,6 +183,8 @@ static int init_timers(struct machine *machine)
 	err = loop_timer_init(&machine->loop, &machine->timeout);
 	if (!err)
 		err = loop_timer_init(&machine->loop, &machine->grace);
+	if (err)
+		log_error(err, "cannot make a timer");
 	return err;
 }
 
@@ -284,6 +286,8 @@ int machine_create(const struct machine_config *config, struct machine **out)
 	machine->events.post = take_event;
 	ending_init(&machine->ending, machine->options->no_reboot);
 	err = loop_init(&machine->loop);
+	if (err)
+		log_error(err, "cannot make a loop");
 	for (size_t i = 0; i < ARRAY_SIZE(steps) && !err; i++)
 		err = steps[i](machine);
 	if (err) {

@@ -116,6 +116,8 @@ int machine_device_connected(struct machine_device *device, int err)
 	if (err == -ENOSPC)
 		log_error(0, "%s: no place left for it on the PCI bus: fewer devices, or queues",
 			  device->name);
+	else if (err)
+		log_error(err, "%s: cannot make it", device->name);
 	return err ? err : start_loop(device);
 }
 

@@ -77,7 +77,7 @@ int machine_device_own_loop(struct machine_device *device);
 /* Puts its virtio device on the machine's transport and starts the thread, if it has its own. 0 or
  * -errno, logged. */
 int machine_device_connect(struct machine *machine, struct machine_device *device);
-/* Only the latter, of an emulated device; err is how putting it on the PCI bus has ended. */
+/* The same of an emulated device; err is how putting it on the PCI bus has ended. */
 int machine_device_connected(struct machine_device *device, int err);
 
 #endif

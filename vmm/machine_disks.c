@@ -101,7 +101,11 @@ static int put_behind(struct machine *machine, struct machine_device *device, st
 	}
 	err = virtio_blk_create(disk, nqueues, identity.name, identity.serial, device->loop,
 				&machine->vm.mem, &device->blk);
-	return err ? err : connect_blk(machine, device);
+	if (err) {
+		log_error(err, "%s: cannot make it", device->name);
+		return err;
+	}
+	return connect_blk(machine, device);
 }
 
 static int add_disk(struct machine *machine, unsigned int number)

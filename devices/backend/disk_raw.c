@@ -119,10 +119,8 @@ static int raw_attach(struct disk *disk)
 
 		if (!err)
 			err = raw_queue_init(&raw->queues[i], engine, raw->image.memory_alignment);
-		if (err < 0) {
-			log_error(err, "disk '%s': cannot set up its I/O", raw->path);
+		if (err < 0)
 			return err;
-		}
 	}
 	if (!raw->image.block_device)
 		watch_image(raw);

@@ -13,6 +13,7 @@
 #include "devices/backend/nic.h"
 #include "devices/backend/nic_port.h"
 #include "vmm/bytes.h"
+#include "vmm/log.h"
 #include "vmm/util.h"
 
 enum {
@@ -218,6 +219,7 @@ int nic_open_peer(struct loop *loop, struct nic **nic)
 	if (!peer || fd < 0) {
 		int err = -errno;
 
+		log_error(err, "net: peer");
 		free(peer);
 		if (fd >= 0)
 			close(fd);
