@@ -107,3 +107,10 @@ int disk_ids_read(int fd, struct disk_ids *ids)
 	free(head);
 	return err;
 }
+
+bool disk_ids_same(const struct disk_ids *a, const struct disk_ids *b)
+{
+	bool has_id = a->id[strspn(a->id, "0-")] != '\0'; /* all zeroes: nobody gave it one */
+
+	return has_id && b->kind && strcmp(a->kind, b->kind) == 0 && strcmp(a->id, b->id) == 0;
+}

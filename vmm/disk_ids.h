@@ -5,6 +5,8 @@
 #ifndef VMM_DISK_IDS_H
 #define VMM_DISK_IDS_H
 
+#include <stdbool.h>
+
 #include "vmm/uuid.h"
 
 struct disk_ids {
@@ -18,5 +20,8 @@ struct disk_ids {
 
 /* 0, or -errno of the read. */
 int disk_ids_read(int fd, struct disk_ids *ids);
+
+/* Would a guest that looks for one of them by its id find the other? */
+bool disk_ids_same(const struct disk_ids *a, const struct disk_ids *b);
 
 #endif

@@ -2,12 +2,15 @@
 #include "vmm/machine_disks.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "devices/backend/disk_memory.h"
 #include "devices/backend/disk_raw.h"
 #include "devices/nvme.h"
 #include "virtio/blk.h"
+#include "vmm/disk_ids.h"
 #include "vmm/log.h"
 #include "vmm/machine.h"
 #include "vmm/machine_levers.h"
@@ -147,12 +150,43 @@ static int add_seed(struct machine *machine)
 			  machine->config->ndisks);
 }
 
+static struct disk_ids ids_of(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	struct disk_ids ids = {.kind = NULL};
+
+	if (fd >= 0 && disk_ids_read(fd, &ids) < 0)
+		ids.kind = NULL;
+	if (fd >= 0)
+		close(fd);
+	return ids;
+}
+
+/* A disk and its copy: root=UUID= may mean either. */
+static void warn_of_twins(const struct machine_config *config)
+{
+	struct disk_ids ids[IDENTITY_MAX_DISKS];
+
+	for (unsigned int i = 0; config->ndisks > 1 && i < config->ndisks; i++) {
+		ids[i] = ids_of(config->disks[i].path);
+		for (unsigned int j = 0; j < i; j++) {
+			if (disk_ids_same(&ids[i], &ids[j]))
+				log_warning("disk '%s': its %s has the same %s as that of '%s': "
+					    "which of them the guest finds by it is not certain",
+					    config->disks[i].path, ids[i].kind, ids[i].id_name,
+					    config->disks[j].path);
+		}
+	}
+}
+
 int machine_disks_init(struct machine *machine)
 {
 	int err = 0;
 
 	for (unsigned int i = 0; i < machine->config->ndisks && !err; i++)
 		err = add_disk(machine, i);
+	if (!err)
+		warn_of_twins(machine->config);
 	if (!err && machine->config->levers->seed)
 		err = add_seed(machine);
 	return err;

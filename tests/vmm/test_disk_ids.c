@@ -131,6 +131,26 @@ static void what_cannot_be_read_is_an_error(void **state)
 	close(fd);
 }
 
+static void two_are_the_same_by_kind_and_id(void **state)
+{
+	static const struct {
+		struct disk_ids a, b;
+		bool same;
+	} rows[] = {
+		{{.kind = "swap space", .id = TEXT}, {.kind = "swap space", .id = TEXT}, true},
+		{{.kind = "swap space", .id = TEXT}, {.kind = "LUKS volume", .id = TEXT}, false},
+		{{.kind = "swap space", .id = "1"}, {.kind = "swap space", .id = "2"}, false},
+		{{.kind = "swap space", .id = TEXT}, {.kind = NULL}, false},
+		{{.kind = NULL}, {.kind = NULL}, false},
+		{{.kind = "LUKS volume"}, {.kind = "LUKS volume"}, false},
+		{{.kind = "MBR", .id = "00000000"}, {.kind = "MBR", .id = "00000000"}, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_int_equal(disk_ids_same(&rows[i].a, &rows[i].b), rows[i].same);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -138,6 +158,7 @@ int main(void)
 		cmocka_unit_test(an_ext_file_system_tells_whether_it_is_clean),
 		cmocka_unit_test(a_short_image_holds_nothing),
 		cmocka_unit_test(what_cannot_be_read_is_an_error),
+		cmocka_unit_test(two_are_the_same_by_kind_and_id),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
