@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "devices/backend/disk.h"
@@ -50,6 +51,19 @@ static int open_failed(const char *path, int err, bool read_only, bool direct)
 	return err;
 }
 
+/* Whoever was killed leaves it to the kernel until its I/O has ended, as with file_lock(). */
+static int open_exclusive(const char *path, int flags)
+{
+	const struct timespec pause = {.tv_nsec = 10000000};
+	int fd = open(path, flags | O_EXCL);
+
+	for (int i = 0; i < 100 && fd < 0 && errno == EBUSY; i++) {
+		nanosleep(&pause, NULL);
+		fd = open(path, flags | O_EXCL);
+	}
+	return fd;
+}
+
 static int open_file(struct disk_image *image, const char *path, bool read_only, bool direct)
 {
 	int flags =
@@ -63,7 +77,7 @@ static int open_file(struct disk_image *image, const char *path, bool read_only,
 	image->physical_block_size = (uint32_t)file.st_blksize;
 	if (image->block_device && !read_only) {
 		/* open(2): a block device opened with O_EXCL is not mounted, nor will it be. */
-		int exclusive = open(path, flags | O_EXCL);
+		int exclusive = open_exclusive(path, flags);
 
 		if (exclusive < 0)
 			return open_failed(path, -errno, read_only, direct);
