@@ -93,7 +93,7 @@ static int open_source_disk(struct cloned_disk *disk)
 	}
 	err = file_lock(disk->from, false, &holder);
 	if (err == -EBUSY) {
-		log_error(0, "disk '%s': in use by process %d", disk->from_path, (int)holder);
+		file_lock_refused(disk->from_path, holder);
 		return err;
 	}
 	if (!err)

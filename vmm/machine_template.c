@@ -29,7 +29,7 @@ static int open_image(const char *image, bool change, struct disk_ids *ids)
 	}
 	err = file_lock(fd, change, &holder);
 	if (err == -EBUSY)
-		log_error(0, "disk '%s': in use by process %d", image, (int)holder);
+		file_lock_refused(image, holder);
 	else if (!err)
 		err = disk_ids_read(fd, ids);
 	if (err && err != -EBUSY)

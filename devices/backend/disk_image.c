@@ -92,11 +92,8 @@ static int lock(const struct disk_image *image, const char *path, bool read_only
 	pid_t holder;
 	int err = file_lock(image->fd, !read_only, &holder);
 
-	if (err == -EBUSY && holder)
-		log_error(0, "disk '%s': in use by another program (process %d)", path,
-			  (int)holder);
-	else if (err == -EBUSY)
-		log_error(0, "disk '%s': in use by another program", path);
+	if (err == -EBUSY)
+		file_lock_refused(path, holder);
 	else if (err < 0)
 		log_error(err, "disk '%s': cannot lock", path);
 	return err;

@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "vmm/log.h"
+
 enum { WAIT_SECONDS = 3 };
 
 /* How often process pid has this file open; only of our own user's is that to be seen. */
@@ -118,6 +120,15 @@ int file_lock(int fd, bool alone, pid_t *holder)
 	if (err == -EBUSY && !find_holder(fd, holder))
 		err = wait_to_lock(fd, alone);
 	return err;
+}
+
+void file_lock_refused(const char *disk, pid_t holder)
+{
+	if (holder)
+		log_error(0, "disk '%s': in use by another program (process %d)", disk,
+			  (int)holder);
+	else
+		log_error(0, "disk '%s': in use by another program", disk);
 }
 
 void file_unlock(int fd)

@@ -14,6 +14,9 @@
  */
 int file_lock(int fd, bool alone, pid_t *holder);
 
+/* Says that a disk cannot be had, and by whom; holder: 0 where it cannot be told. */
+void file_lock_refused(const char *disk, pid_t holder);
+
 /*
  * Gives the lock back, whoever still has a duplicate of fd: an io_uring that it was registered with
  * keeps it for a while after it was closed itself.

@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "devices/backend/file_lock.h"
 #include "tests/fake/killed.h"
 #include "tests/fake/state.h"
 #include "tests/fake/temp_file.h"
@@ -192,6 +193,25 @@ static void a_machine_in_use_is_not_cloned(void **state)
 	record_close(&running);
 }
 
+static void a_machine_whose_disk_is_in_use_is_not_cloned(void **state)
+{
+	struct attempt attempt = {"debian", "web1", {0}};
+	char disk[STATE_PATH_BYTES], said[512], want[512];
+	pid_t holder;
+	int fd;
+
+	(void)state;
+	state_path(disk, "root.img");
+	fd = open(disk, O_RDWR | O_CLOEXEC);
+	assert_int_equal(file_lock(fd, true, &holder), 0);
+	assert_int_equal(said_by(try_to_clone, &attempt, said, sizeof(said)), -EBUSY);
+	snprintf(want, sizeof(want), "minivmm: error: disk '%s': in use by another program\n",
+		 disk);
+	assert_string_equal(said, want);
+	assert_no_trace("web1");
+	close(fd);
+}
+
 /* A limit on the size of files stands for a disk that fills up in the middle. */
 static void a_clone_that_fails_in_its_middle_leaves_nothing(void **state)
 {
@@ -335,6 +355,7 @@ int main(void)
 		CLONE_TEST(what_cannot_be_cloned_is_refused_in_one_line),
 		CLONE_TEST(a_machine_id_on_the_command_line_is_told),
 		CLONE_TEST(a_machine_in_use_is_not_cloned),
+		CLONE_TEST(a_machine_whose_disk_is_in_use_is_not_cloned),
 		CLONE_TEST(a_clone_that_fails_in_its_middle_leaves_nothing),
 		CLONE_TEST(a_signal_ends_a_clone_and_leaves_nothing),
 		CLONE_TEST(what_a_killed_clone_left_goes_with_the_next),

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "devices/backend/file_lock.h"
 #include "tests/fake/fake_tool.h"
 #include "tests/fake/temp_file.h"
 #include "vmm/util.h"
@@ -176,6 +177,22 @@ static void what_is_no_root_file_system_is_refused(void **state)
 	assert_int_equal(said_by(check, (char[]){"/nonexistent"}, said, sizeof(said)), -ENOENT);
 }
 
+/* By whom cannot always be told: it is ourselves, here. */
+static void an_image_in_use_is_refused(void **state)
+{
+	char said[512], want[512];
+	int fd = open(image, O_RDWR | O_CLOEXEC);
+	pid_t holder;
+
+	(void)state;
+	assert_int_equal(file_lock(fd, true, &holder), 0);
+	assert_int_equal(said_by(check, image, said, sizeof(said)), -EBUSY);
+	snprintf(want, sizeof(want), "minivmm: error: disk '%s': in use by another program\n",
+		 image);
+	assert_string_equal(said, want);
+	close(fd);
+}
+
 #define TEMPLATE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, fake_tools_tear_down)
 
 int main(void)
@@ -186,6 +203,7 @@ int main(void)
 		TEMPLATE_TEST(a_strange_name_stays_and_is_no_command),
 		TEMPLATE_TEST(a_tree_without_end_is_given_up),
 		TEMPLATE_TEST(what_is_no_root_file_system_is_refused),
+		TEMPLATE_TEST(an_image_in_use_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
