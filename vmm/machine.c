@@ -167,11 +167,16 @@ static void signal_came(struct loop_source *source, uint32_t events)
 
 static int init_signals(struct machine *machine)
 {
+	int err;
+
 	vcpu_init_signals();
 	machine->signals = (struct loop_source){.fd = signals_open(), .ready = signal_came};
 	if (machine->signals.fd < 0)
 		return machine->signals.fd;
-	return loop_add(&machine->loop, &machine->signals, EPOLLIN);
+	err = loop_add(&machine->loop, &machine->signals, EPOLLIN);
+	if (err)
+		log_error(err, "cannot wait for signals");
+	return err;
 }
 
 static int init_timers(struct machine *machine)

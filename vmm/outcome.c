@@ -57,12 +57,14 @@ static int write_object(const struct outcome *outcome, const struct uuid *uuid, 
 	return ferror(file) ? -EIO : 0;
 }
 
-/* A device or a pipe is written to, never replaced: root could. */
-static bool is_special(const char *path)
+/* A device or a pipe is written to: root could replace it. So is what we cannot look at. */
+static bool may_replace(const char *path)
 {
 	struct stat status;
 
-	return stat(path, &status) == 0 && !S_ISREG(status.st_mode);
+	if (lstat(path, &status) < 0)
+		return errno == ENOENT;
+	return stat(path, &status) == 0 && S_ISREG(status.st_mode);
 }
 
 static int write_to(const struct outcome *outcome, const struct uuid *uuid, int fd)
@@ -106,10 +108,11 @@ int outcome_write(const struct outcome *outcome, const struct uuid *uuid, const 
 	char *target = realpath(path, NULL); /* a link stays one; NULL: there is nothing yet */
 	int err;
 
-	if (is_special(path))
-		err = write_to(outcome, uuid, open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC));
-	else
+	if (may_replace(path))
 		err = write_new(outcome, uuid, target ? target : path);
+	else
+		err = write_to(outcome, uuid,
+			       open(path, O_WRONLY | O_CREAT | O_NOCTTY | O_CLOEXEC, 0644));
 	if (err)
 		log_error(err, "--status-file '%s': cannot write", path);
 	free(target);

@@ -241,8 +241,11 @@ static int open_all(struct tap *tap, const struct nic_options *options, struct l
 		err = tap_interface_run_script(tap->name, options->script);
 	if (!err)
 		err = configure(tap, options->mtu);
-	if (!err)
-		err = tap_set_queues(&tap->nic, 1);
+	if (err)
+		return err;
+	err = tap_set_queues(&tap->nic, 1);
+	if (err)
+		log_error(err, "net: tap '%s' cannot detach its queues", tap->name);
 	return err;
 }
 
