@@ -16,7 +16,7 @@
 
 enum {
 	PASST_MTU = 65520, /* its largest, and what it tells guests by DHCP if not told otherwise */
-	START_TIMEOUT_MS = 20000,
+	START_TIMEOUT_MS = 60000, /* on a host that is very busy */
 	SOCKET_BUFFER = 4 << 20,
 	PORTS_SIZE = NIC_MAX_FORWARDS * sizeof("65535:65535,"),
 };
