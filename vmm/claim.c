@@ -5,16 +5,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "vmm/log.h"
 
-enum { ATTEMPTS = 100, CONTENT_SIZE = 256 };
+enum { ATTEMPTS = 200, CONTENT_SIZE = 256 };
 
 static const int open_flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
 
@@ -112,25 +112,25 @@ static int try_to_take(struct claim *claim, bool shared, const struct holder *se
 	return err;
 }
 
-/* Whoever sweeps has a file locked for a moment, and whoever takes it has it before it says so. */
-static bool is_gone(const struct holder *holder)
-{
-	return holder->pid > 0 && kill(holder->pid, 0) < 0 && errno == ESRCH;
-}
-
+/*
+ * Whoever removes a file has it locked for a moment, and whoever takes it has it before it says so:
+ * only what is busy for a while has somebody.
+ */
 int claim_take(struct claim *claim, int folder, const char *file, bool shared,
 	       const struct holder *self, struct holder *other)
 {
+	const struct timespec pause = {.tv_nsec = 1000000};
 	int err = -ENOENT;
 
 	*claim = (struct claim){.folder = folder, .fd = -1};
 	snprintf(claim->file, sizeof(claim->file), "%s", file);
 	*other = (struct holder){0};
-	for (int i = 0; i < ATTEMPTS && (err == -ENOENT || (err == -EBUSY && is_gone(other)));
-	     i++) {
+	for (int i = 0; i < ATTEMPTS && (err == -ENOENT || err == -EBUSY); i++) {
 		err = try_to_take(claim, shared, self, other);
 		if (err && claim->fd >= 0)
 			close(claim->fd);
+		if (err == -EBUSY)
+			nanosleep(&pause, NULL);
 	}
 	if (err)
 		claim->fd = -1;

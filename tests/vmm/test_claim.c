@@ -154,6 +154,45 @@ static void what_killed_processes_left_is_swept_and_what_is_held_is_not(void **s
 	claim_release(&stale);
 }
 
+/* Takes, gives back and sweeps again and again; true if nobody was ever in its way. */
+static bool take_often(bool shared)
+{
+	bool well = true;
+
+	for (int i = 0; i < 200; i++) {
+		const struct holder me = self("busy");
+		struct holder other;
+		struct claim claim;
+		char file[32];
+
+		snprintf(file, sizeof(file), shared ? "shared" : "own-%d", (int)getpid());
+		well = claim_take(&claim, folder, file, shared, &me, &other) == 0 && well;
+		claim_release(&claim);
+		claim_sweep(folder);
+	}
+	return well;
+}
+
+static void who_comes_and_goes_is_in_nobody_s_way(void **state)
+{
+	(void)state;
+	for (int shared = 0; shared < 2; shared++) {
+		pid_t children[3];
+
+		for (int i = 0; i < 3; i++) {
+			children[i] = fork();
+			if (children[i] == 0)
+				_exit(!take_often(shared));
+		}
+		for (int i = 0; i < 3; i++) {
+			int status;
+
+			assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+			assert_int_equal(status, 0);
+		}
+	}
+}
+
 static void links_and_devices_are_refused_and_left_alone(void **state)
 {
 	char victim[sizeof(path) + 16], text[8] = "";
@@ -298,6 +337,7 @@ int main(void)
 		cmocka_unit_test(readers_share_and_a_writer_waits_for_the_last),
 		cmocka_unit_test(a_claim_goes_with_a_killed_process_and_its_file_means_nothing),
 		cmocka_unit_test(what_killed_processes_left_is_swept_and_what_is_held_is_not),
+		cmocka_unit_test(who_comes_and_goes_is_in_nobody_s_way),
 		cmocka_unit_test(links_and_devices_are_refused_and_left_alone),
 		cmocka_unit_test(what_a_claim_says_is_checked_before_it_is_shown),
 		cmocka_unit_test(all_users_claim_from_the_same),
