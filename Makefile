@@ -122,23 +122,29 @@ $(O)/tests/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -std=gnu11 -O2 $(WARNINGS) -o $@ $<
 
-# make fuzz: loaders and virtio under libFuzzer, from seeds that the build makes.
+# make fuzz: loaders, virtio and emulated devices under libFuzzer, from seeds that the build makes.
 FUZZ_SECONDS ?= 60
 FUZZ_CC ?= clang
 FUZZ_FLAGS := -std=gnu11 -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
 
-fuzz_boot_needs := vmm/boot_file.c vmm/memory.c vmm/arch/x86/elf.c $(wildcard vmm/arch/x86/boot*.c)
+fuzz_boot_needs := vmm/boot_file.c vmm/memory.c vmm/arch/x86/elf.c $(wildcard vmm/arch/x86/boot*.c) tests/fuzz/silent_log.c
 fuzz_virtqueue_needs := virtio/virtqueue.c virtio/iov.c vmm/memory.c
-fuzz_virtio_needs := $(addprefix virtio/,iov.c virtqueue.c virtio.c status.c registers.c mmio.c) $(wildcard virtio/pci*.c devices/pci*.c) \
-	devices/msix.c $(addprefix vmm/,bus.c loop.c memory.c util.c vm.c vm_routes.c) tests/fake/msi.c
-all_fuzzers := boot virtqueue virtio
+fuzz_pci_needs := $(wildcard devices/pci*.c) devices/msix.c $(addprefix vmm/,bus.c loop.c memory.c util.c uuid.c vm.c vm_routes.c) \
+	tests/fuzz/silent_log.c
+fuzz_virtio_needs := $(fuzz_pci_needs) $(addprefix virtio/,iov.c virtqueue.c virtio.c status.c registers.c mmio.c) \
+	$(wildcard virtio/pci*.c) tests/fake/msi.c
+fuzz_nvme_needs := $(fuzz_pci_needs) $(wildcard devices/nvme*.c) devices/backend/disk.c virtio/iov.c virtio/virtqueue.c virtio/virtio.c \
+	virtio/status.c virtio/registers.c $(addprefix tests/fake/,nvme_driver.c driver.c msi.c ram_disk.c wires.c) -lcmocka
+fuzz_e1000_needs := $(fuzz_pci_needs) $(wildcard devices/e1000*.c devices/backend/nic*.c) devices/backend/child.c \
+	devices/backend/tap_interface.c virtio/iov.c $(addprefix tests/fake/,e1000_card.c fake_nic.c wire.c wires.c) -lcmocka
+all_fuzzers := boot virtqueue virtio nvme e1000
 
 # Without clang and its libFuzzer there is nothing to build, and tests/fuzz/run says so.
 have_fuzzer = $(shell echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | \
 	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -x c -o /dev/null - 2>/dev/null && echo yes)
 
-$(O)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(foreach f,$(all_fuzzers),$(fuzz_$(f)_needs)) \
-		$(wildcard vmm/*.h vmm/arch/x86/*.h devices/*.h virtio/*.h)
+$(O)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(filter %.c,$(foreach f,$(all_fuzzers),$(fuzz_$(f)_needs))) \
+		$(wildcard vmm/*.h vmm/arch/x86/*.h devices/*.h devices/backend/*.h virtio/*.h tests/fake/*.h)
 	@echo "  FUZZ    $@"
 	@mkdir -p $(@D)
 	$(Q)$(FUZZ_CC) $(CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer,address,undefined -o $@ $< $(fuzz_$*_needs)

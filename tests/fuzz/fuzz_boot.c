@@ -4,13 +4,11 @@
  * file must give an entry point in RAM and boot structures in their places.
  */
 #include <asm/bootparam.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "vmm/arch/x86/boot.h"
-#include "vmm/log.h"
 
 enum {
 	LOW_RAM = 32 << 20,
@@ -23,23 +21,6 @@ enum {
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* The log's functions, silent: being refused is what most inputs are made for. */
-void log_error(int err, const char *format, ...)
-{
-	(void)err;
-	(void)format;
-}
-
-void log_warning(const char *format, ...)
-{
-	(void)format;
-}
-
-void log_verbose(const char *format, ...)
-{
-	(void)format;
-}
 
 static int open_memory_file(const void *content, size_t size)
 {

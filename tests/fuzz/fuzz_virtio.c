@@ -3,7 +3,6 @@
  * virtio-pci: accesses of any width to registers, BARs and configuration space, bytes written into
  * guest memory, and the loop's turn. Machines are made once; both devices are reset in between.
  */
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +10,6 @@
 #include "virtio/mmio.h"
 #include "virtio/pci.h"
 #include "virtio/registers.h"
-#include "vmm/log.h"
 #include "vmm/util.h"
 
 #define MMIO_BASE 0xe9000000u
@@ -22,29 +20,6 @@
 enum { RAM_SIZE = 0x10000, QUEUES = 3, ROOM = 8, DEVICES = 2 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* The log, silent. */
-void log_guest(struct log_once *once, const char *format, ...)
-{
-	(void)once;
-	(void)format;
-}
-
-void log_guest_rearm(struct log_once *once)
-{
-	(void)once;
-}
-
-void log_error(int err, const char *format, ...)
-{
-	(void)err;
-	(void)format;
-}
-
-void log_warning(const char *format, ...)
-{
-	(void)format;
-}
 
 static int start(struct virtio_device *dev)
 {
