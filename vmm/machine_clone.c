@@ -43,14 +43,8 @@ struct machine_clone {
 
 static int open_records(struct machine_clone *clone, const char *source, const char *name)
 {
-	int err = record_open(&clone->source, source); /* it must be there already */
+	int err = record_share(&clone->source, source);
 
-	if (err)
-		return err;
-	record_close(&clone->source);
-	err = record_take(&clone->source, source);
-	if (!err && !clone->source.stored)
-		err = record_missing(source);
 	if (!err)
 		err = record_take(&clone->copy, name);
 	if (!err && clone->copy.stored) {

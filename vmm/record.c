@@ -119,12 +119,13 @@ int record_missing(const char *name)
 	return -ENOENT;
 }
 
-int record_open(struct record *record, const char *name)
+static int read_by(int (*get_folder)(struct state_folder *folder, const char *name),
+		   struct record *record, const char *name)
 {
 	int err = record_init(record, name);
 
 	if (!err)
-		err = state_folder_open(&record->folder, name);
+		err = get_folder(&record->folder, name);
 	if (!err)
 		err = load(record);
 	if (err == -ENOENT)
@@ -132,6 +133,16 @@ int record_open(struct record *record, const char *name)
 	if (err)
 		record_close(record);
 	return err;
+}
+
+int record_open(struct record *record, const char *name)
+{
+	return read_by(state_folder_open, record, name);
+}
+
+int record_share(struct record *record, const char *name)
+{
+	return read_by(state_folder_share, record, name);
 }
 
 int record_take(struct record *record, const char *name)

@@ -45,6 +45,12 @@ int record_missing(const char *name); /* says that there is none; -ENOENT */
  */
 int record_take(struct record *record, const char *name);
 
+/*
+ * Claims the machine along with others who only read it, and reads its record. 0 or -errno, logged:
+ * -ENOENT when there is none.
+ */
+int record_share(struct record *record, const char *name);
+
 /* Writes the record whole or not at all; it is taken. 0 or -errno, logged. */
 int record_save(struct record *record);
 

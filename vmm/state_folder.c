@@ -110,16 +110,17 @@ static bool is_current(const struct state_folder *folder)
 }
 
 /* -ENOENT: it vanished meanwhile. */
-static int try_to_take(struct state_folder *folder, const struct holder *self, struct holder *other)
+static int try_to_take(struct state_folder *folder, bool shared, const struct holder *self,
+		       struct holder *other)
 {
-	int err = make_folders(folder->path);
+	int err = shared ? 0 : make_folders(folder->path);
 
 	if (err)
 		return err;
 	folder->fd = open(folder->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (folder->fd < 0)
 		return -errno;
-	err = claim_take(&folder->claim, folder->fd, lock_file, false, self, other);
+	err = claim_take(&folder->claim, folder->fd, lock_file, shared, self, other);
 	if (!err && !is_current(folder)) {
 		claim_release(&folder->claim);
 		err = -ENOENT;
@@ -132,7 +133,7 @@ static int try_to_take(struct state_folder *folder, const struct holder *self, s
 	return err;
 }
 
-int state_folder_take(struct state_folder *folder, const char *name)
+static int take(struct state_folder *folder, const char *name, bool shared)
 {
 	struct holder self = {.pid = getpid()}, other;
 	int err = init(folder, name);
@@ -143,9 +144,13 @@ int state_folder_take(struct state_folder *folder, const char *name)
 		strcpy(self.name, name);
 	err = -ENOENT;
 	for (int i = 0; i < ATTEMPTS && err == -ENOENT; i++)
-		err = try_to_take(folder, &self, &other);
+		err = try_to_take(folder, shared, &self, &other);
 	if (!err)
 		return 0;
+	if (err == -ENOENT && shared) {
+		state_folder_close(folder);
+		return err;
+	}
 	if (err != -EBUSY)
 		return failed(folder, err, "cannot be made or locked");
 	if (other.pid)
@@ -154,6 +159,16 @@ int state_folder_take(struct state_folder *folder, const char *name)
 		log_error(0, "machine '%s': in use", name);
 	state_folder_close(folder);
 	return err;
+}
+
+int state_folder_take(struct state_folder *folder, const char *name)
+{
+	return take(folder, name, false);
+}
+
+int state_folder_share(struct state_folder *folder, const char *name)
+{
+	return take(folder, name, true);
 }
 
 void state_folder_close(struct state_folder *folder)

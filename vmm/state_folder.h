@@ -33,6 +33,10 @@ bool state_folder_has_record(const struct state_folder *folder);
  */
 int state_folder_take(struct state_folder *folder, const char *name);
 
+/* To read in it while nobody changes things, along with others: as above, but -ENOENT in silence
+ * when there is none. */
+int state_folder_share(struct state_folder *folder, const char *name);
+
 /* Gives it back; one that is empty is removed. Accepts a zeroed one and one that failed. */
 void state_folder_close(struct state_folder *folder);
 

@@ -193,6 +193,21 @@ static void a_machine_in_use_is_not_cloned(void **state)
 	record_close(&running);
 }
 
+static void a_machine_is_cloned_by_several_at_once_and_not_run_meanwhile(void **state)
+{
+	static const struct clone_options as_usual = {.full = false};
+	struct record cloning, running;
+
+	(void)state;
+	assert_int_equal(record_share(&cloning, "debian"), 0);
+	assert_int_equal(machine_clone("debian", "web1", &as_usual), 0);
+	assert_int_equal(record_take(&running, "debian"), -EBUSY);
+	record_close(&cloning);
+	assert_int_equal(record_take(&running, "debian"), 0);
+	assert_int_equal(record_share(&cloning, "debian"), -EBUSY);
+	record_close(&running);
+}
+
 static void a_machine_whose_disk_is_in_use_is_not_cloned(void **state)
 {
 	struct attempt attempt = {"debian", "web1", {0}};
@@ -355,6 +370,7 @@ int main(void)
 		CLONE_TEST(what_cannot_be_cloned_is_refused_in_one_line),
 		CLONE_TEST(a_machine_id_on_the_command_line_is_told),
 		CLONE_TEST(a_machine_in_use_is_not_cloned),
+		CLONE_TEST(a_machine_is_cloned_by_several_at_once_and_not_run_meanwhile),
 		CLONE_TEST(a_machine_whose_disk_is_in_use_is_not_cloned),
 		CLONE_TEST(a_clone_that_fails_in_its_middle_leaves_nothing),
 		CLONE_TEST(a_signal_ends_a_clone_and_leaves_nothing),
