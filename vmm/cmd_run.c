@@ -61,6 +61,12 @@ static bool has_machine(const struct option_values *given)
 	return false;
 }
 
+/* What was given makes no sense, or the host has refused something. */
+static int status_of(int err)
+{
+	return err == -EINVAL ? EXIT_USAGE : EXIT_HOST;
+}
+
 /* The options of a machine that has a name: the record's, then those given. */
 static int merge_record(struct run *run)
 {
@@ -68,7 +74,7 @@ static int merge_record(struct run *run)
 	int err = record_take(&run->record, config->options.name);
 
 	if (err)
-		return err == -EINVAL ? EXIT_USAGE : EXIT_HOST;
+		return status_of(err);
 	run->named = true;
 	if (!run->record.stored && !has_machine(&run->given)) {
 		record_missing(run->record.name);
@@ -90,16 +96,14 @@ static int plan_levers(struct run *run)
 	int err = machine_levers_init(&run->levers, &run->config, folder);
 
 	run->config.levers = &run->levers;
-	if (err)
-		return err == -EINVAL ? EXIT_USAGE : EXIT_HOST;
-	return EXIT_SUCCESS;
+	return err ? status_of(err) : EXIT_SUCCESS;
 }
 
 /* What the run is to be. Minivmm's exit status, or EXIT_SUCCESS and *run filled. */
 static int plan(struct run *run)
 {
 	struct machine_config *config = &run->config;
-	int status = EXIT_SUCCESS;
+	int status = EXIT_SUCCESS, err;
 
 	config->options = run_options_default();
 	if (options_apply(&run->given, &config->options) < 0)
@@ -113,8 +117,9 @@ static int plan(struct run *run)
 		status = merge_record(run);
 	if (status != EXIT_SUCCESS)
 		return status;
-	if (machine_config_init(config) < 0)
-		return EXIT_USAGE;
+	err = machine_config_init(config);
+	if (err)
+		return status_of(err);
 	if (run->named)
 		record_complete_identity(&run->record, &config->identity);
 	return plan_levers(run);
