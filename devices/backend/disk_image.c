@@ -51,7 +51,8 @@ static int open_failed(const char *path, int err, bool read_only, bool direct)
 	return err;
 }
 
-/* Whoever was killed leaves it to the kernel until its I/O has ended, as with file_lock(). */
+/* Whoever was killed leaves it to the kernel until its I/O has ended, as with file_lock(); but here
+ * no call waits for that. */
 static int open_exclusive(const char *path, int flags)
 {
 	const struct timespec pause = {.tv_nsec = 10000000};
