@@ -9,23 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "vmm/log.h"
+#include "vmm/ofd_lock.h"
 
-enum { ATTEMPTS = 200, CONTENT_SIZE = 256 };
+enum { ATTEMPTS = 200, CONTENT_SIZE = 256, WAIT_MS = 500 };
 
 static const int open_flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
-
-static int set_lock(int fd, short type)
-{
-	struct flock lock = {.l_type = type, .l_whence = SEEK_SET};
-
-	if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
-		return 0;
-	return errno == EACCES || errno == EAGAIN ? -EBUSY : -errno;
-}
 
 /* Does the name still lead to what was opened? Its last holder may have removed it meanwhile. */
 static bool is_current(int folder, const char *file, int fd)
@@ -89,48 +80,47 @@ static void read_holder(int fd, struct holder *holder)
 		strcpy(holder->name, name);
 }
 
-/* One attempt: -ENOENT when the file vanished under it. */
+/*
+ * One attempt: -ENOENT when the file vanished under it. Whoever removes a file has it locked for a
+ * moment, and whoever takes it has it before it says so: only what is busy for a while has
+ * somebody.
+ */
 static int try_to_take(struct claim *claim, bool shared, const struct holder *self,
 		       struct holder *other)
 {
+	int fd = open_file(claim->folder, claim->file);
+	bool alone;
 	int err;
 
-	claim->fd = open_file(claim->folder, claim->file);
-	if (claim->fd < 0)
-		return claim->fd;
-	err = set_lock(claim->fd, F_WRLCK);
-	if (!err && is_current(claim->folder, claim->file, claim->fd)) {
-		write_holder(claim->fd, self);
-		return shared ? set_lock(claim->fd, F_RDLCK) : 0;
-	}
-	if (err == -EBUSY && shared)
-		err = set_lock(claim->fd, F_RDLCK);
+	claim->fd = fd;
+	if (fd < 0)
+		return fd;
+	err = ofd_lock(fd, F_WRLCK, 0);
+	alone = !err || !shared;
 	if (err == -EBUSY)
-		read_holder(claim->fd, other);
-	if ((!err || err == -EBUSY) && !is_current(claim->folder, claim->file, claim->fd))
+		err = ofd_lock(fd, alone ? F_WRLCK : F_RDLCK, WAIT_MS);
+	if (err == -EBUSY)
+		read_holder(fd, other);
+	if ((!err || err == -EBUSY) && !is_current(claim->folder, claim->file, fd))
 		return -ENOENT;
-	return err;
+	if (err || !alone)
+		return err;
+	write_holder(fd, self);
+	return shared ? ofd_lock(fd, F_RDLCK, 0) : 0;
 }
 
-/*
- * Whoever removes a file has it locked for a moment, and whoever takes it has it before it says so:
- * only what is busy for a while has somebody.
- */
 int claim_take(struct claim *claim, int folder, const char *file, bool shared,
 	       const struct holder *self, struct holder *other)
 {
-	const struct timespec pause = {.tv_nsec = 1000000};
 	int err = -ENOENT;
 
 	*claim = (struct claim){.folder = folder, .fd = -1};
 	snprintf(claim->file, sizeof(claim->file), "%s", file);
 	*other = (struct holder){0};
-	for (int i = 0; i < ATTEMPTS && (err == -ENOENT || err == -EBUSY); i++) {
+	for (int i = 0; i < ATTEMPTS && err == -ENOENT; i++) {
 		err = try_to_take(claim, shared, self, other);
 		if (err && claim->fd >= 0)
 			close(claim->fd);
-		if (err == -EBUSY)
-			nanosleep(&pause, NULL);
 	}
 	if (err)
 		claim->fd = -1;
@@ -143,7 +133,8 @@ void claim_release(struct claim *claim)
 		return;
 	/* Only who has it alone may remove it. Where the folder's stickiness forbids it, the file
 	 * stays and means nothing. */
-	if (set_lock(claim->fd, F_WRLCK) == 0 && is_current(claim->folder, claim->file, claim->fd))
+	if (ofd_lock(claim->fd, F_WRLCK, 0) == 0 &&
+	    is_current(claim->folder, claim->file, claim->fd))
 		unlinkat(claim->folder, claim->file, 0);
 	close(claim->fd);
 	claim->fd = -1;
@@ -173,7 +164,7 @@ static void remove_stale(int folder, const char *file)
 	if (fd < 0)
 		return;
 	if (fstat(fd, &status) == 0 && (geteuid() == 0 || status.st_uid == geteuid()) &&
-	    set_lock(fd, F_WRLCK) == 0 && is_current(folder, file, fd))
+	    ofd_lock(fd, F_WRLCK, 0) == 0 && is_current(folder, file, fd))
 		unlinkat(folder, file, 0);
 	close(fd);
 }

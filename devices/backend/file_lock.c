@@ -4,16 +4,15 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "vmm/log.h"
+#include "vmm/ofd_lock.h"
 
-enum { WAIT_SECONDS = 3 };
+enum { WAIT_MS = 3000 };
 
 /* How often process pid has this file open; only of our own user's is that to be seen. */
 static unsigned int count_open(long pid, const struct stat *file)
@@ -65,61 +64,19 @@ static bool find_holder(int fd, pid_t *holder)
 	return found || *holder;
 }
 
-/* command: F_OFD_SETLK, or F_OFD_SETLKW to wait for whoever has it. */
-static int try_to_lock(int fd, bool alone, int command)
-{
-	struct flock lock = {.l_type = alone ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET};
-
-	if (fcntl(fd, command, &lock) == 0)
-		return 0;
-	if (errno == EAGAIN || errno == EACCES)
-		return -EBUSY;
-	return errno == ENOLCK || errno == EOPNOTSUPP || errno == EINVAL ? 0 : -errno;
-}
-
-struct wait {
-	int fd, err;
-	bool alone;
-};
-
-static void *wait_thread(void *arg)
-{
-	struct wait *wait = arg;
-
-	wait->err = try_to_lock(wait->fd, wait->alone, F_OFD_SETLKW);
-	return NULL;
-}
-
-/* In a thread: fcntl() can be given up there, but knows no time. */
-static int wait_to_lock(int fd, bool alone)
-{
-	struct wait wait = {.fd = fd, .err = -EBUSY, .alone = alone};
-	struct timespec until;
-	pthread_t thread;
-
-	if (pthread_create(&thread, NULL, wait_thread, &wait) != 0)
-		return -EBUSY;
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += WAIT_SECONDS;
-	if (pthread_timedjoin_np(thread, NULL, &until) != 0) {
-		pthread_cancel(thread);
-		pthread_join(thread, NULL);
-	}
-	return wait.err;
-}
-
 /*
  * What was killed in the middle of its I/O leaves it to the kernel, which keeps the file, and the
  * lock with it, until that has ended. Nobody has the file then.
  */
 int file_lock(int fd, bool alone, pid_t *holder)
 {
-	int err = try_to_lock(fd, alone, F_OFD_SETLK);
+	const short type = alone ? F_WRLCK : F_RDLCK;
+	int err = ofd_lock(fd, type, 0);
 
 	*holder = 0;
 	if (err == -EBUSY && !find_holder(fd, holder))
-		err = wait_to_lock(fd, alone);
-	return err;
+		err = ofd_lock(fd, type, WAIT_MS);
+	return err == -ENOLCK || err == -EOPNOTSUPP || err == -EINVAL ? 0 : err;
 }
 
 void file_lock_refused(const char *disk, pid_t holder)
@@ -133,7 +90,5 @@ void file_lock_refused(const char *disk, pid_t holder)
 
 void file_unlock(int fd)
 {
-	struct flock lock = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
-
-	fcntl(fd, F_OFD_SETLK, &lock); /* without locks there is nothing to give back */
+	ofd_lock(fd, F_UNLCK, 0); /* without locks there is nothing to give back */
 }

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-static char root[] = "/tmp/minivmm-state-XXXXXX";
+static char root[] = "/dev/shm/minivmm-state-XXXXXX";
 
 int state_set_up(void **state)
 {

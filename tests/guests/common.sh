@@ -26,7 +26,7 @@ check() {
 	if "$@"; then
 		verdict=pass passed=$((passed + 1))
 	else
-		failed=$((failed + 1)) reason="not so: $*"
+		failed=$((failed + 1)) reason="not so: ${*//[$'\n\t']/ }" # a line
 		echo "FAIL: $label: $name ($*)"
 		failures=yes
 	fi
@@ -86,7 +86,7 @@ start() {
 
 # Reads until a line matches; it is in $line then.
 expect() {
-	while IFS= read -r -t 120 -u 6 line; do
+	while IFS= read -r -t 300 -u 6 line; do
 		line=${line%$'\r'}
 		echo "$line" >>"$log"
 		[[ $line =~ $1 ]] && return 0
